@@ -1,0 +1,1 @@
+//! Criterion benches, one group per kernel family.

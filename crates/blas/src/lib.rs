@@ -1,0 +1,1 @@
+//! A linked or loaded BLAS behind the Kernel trait.

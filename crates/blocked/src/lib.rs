@@ -1,0 +1,1 @@
+//! Portable five-loop, packed, register-tiled matmul and the MicroKernel trait.

@@ -1,0 +1,99 @@
+use alloc::string::String;
+use core::fmt;
+
+/// Why a view could not be made or a product could not be computed. Nothing has been written to C.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A slice does not have nrows · ncols elements.
+    Length {
+        /// Rows asked for.
+        nrows: usize,
+        /// Columns asked for.
+        ncols: usize,
+        /// Elements in the slice.
+        found: usize,
+    },
+    /// A strided view reaches an element outside its slice.
+    OutOfBounds {
+        /// Rows and columns asked for.
+        shape: (usize, usize),
+        /// Row and column stride, in elements.
+        strides: (isize, isize),
+        /// Lowest and highest element index that the view would reach.
+        reached: (i128, i128),
+        /// Elements in the slice.
+        len: usize,
+    },
+    /// A mutable view's strides make two of its elements one.
+    Overlap {
+        /// Rows and columns asked for.
+        shape: (usize, usize),
+        /// Row and column stride, in elements.
+        strides: (isize, isize),
+    },
+    /// A range of rows or columns does not lie inside a view.
+    Range {
+        /// First index and one past the last.
+        range: (usize, usize),
+        /// Number of rows or columns there are.
+        len: usize,
+    },
+    /// The shapes of A, B and C do not form a product.
+    Shape {
+        /// Rows and columns of A.
+        a: (usize, usize),
+        /// Rows and columns of B.
+        b: (usize, usize),
+        /// Rows and columns of C.
+        c: (usize, usize),
+    },
+    /// This machine or build cannot run the kernel.
+    Unavailable {
+        /// The kernel's name.
+        kernel: String,
+        /// What is missing.
+        needs: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Length { nrows, ncols, found } => match nrows.checked_mul(*ncols) {
+                Some(expected) => {
+                    write!(f, "a {nrows}x{ncols} matrix needs {expected} elements, found {found}")
+                }
+                None => write!(f, "a {nrows}x{ncols} matrix has more elements than memory, found {found}"),
+            },
+            Error::OutOfBounds { shape: (m, n), strides: (rs, cs), reached: (lo, hi), len } => write!(
+                f,
+                "a {m}x{n} view with strides ({rs}, {cs}) reaches elements {lo}..={hi}, but the slice has {len}"
+            ),
+            Error::Overlap { shape: (m, n), strides: (rs, cs) } => write!(
+                f,
+                "a mutable {m}x{n} view needs strides that keep its elements apart, found ({rs}, {cs})"
+            ),
+            Error::Range { range: (start, end), len } => {
+                write!(f, "the range {start}..{end} does not lie inside 0..{len}")
+            }
+            Error::Shape { a, b, c } => {
+                write!(
+                    f,
+                    "cannot multiply A ({}x{}) by B ({}x{}) into C ({}x{}): ",
+                    a.0, a.1, b.0, b.1, c.0, c.1
+                )?;
+                if a.1 != b.0 {
+                    write!(f, "A has {} columns but B has {} rows", a.1, b.0)
+                } else {
+                    write!(f, "C must be {}x{}", a.0, b.1)
+                }
+            }
+            Error::Unavailable { kernel, needs } => {
+                write!(f, "kernel {kernel} cannot run here: needs {needs}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,223 @@
+use alloc::string::String;
+
+use crate::{Error, Fold, MatMut, MatRef, Scalar};
+
+/// Whether a kernel can run on this machine, as built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// It cannot.
+    Unavailable {
+        /// What is missing, as a noun phrase: "a CPU with avx512f".
+        needs: String,
+    },
+}
+
+/// What a kernel promises about the result's bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// The numeric contract: the bits of C\[i, j\] depend on row i of A, column j of B, k, α, β and the old
+    /// C\[i, j\] alone. See `docs/numerics.md`.
+    SameBits,
+    /// Only the usual componentwise bound, γ(k + 3)·(|α||A||B| + |β||C|).
+    ErrorBound,
+}
+
+/// The sizes at which a kernel changes its way of working. A conformance kit aims its shapes at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TileShape {
+    /// Rows of the register tile.
+    pub mr: usize,
+    /// Columns of the register tile.
+    pub nr: usize,
+    /// Rows of a packed block of A.
+    pub mc: usize,
+    /// Depth of a packed block.
+    pub kc: usize,
+    /// Columns of a packed block of B.
+    pub nc: usize,
+}
+
+/// A product whose shapes agree and in which there is something to do: m, n, k > 0 and α ≠ 0.
+///
+/// Its existence is the proof, so a [`Kernel`] need not check again.
+#[derive(Debug)]
+pub struct Problem<'a, T> {
+    alpha: T,
+    a: MatRef<'a, T>,
+    b: MatRef<'a, T>,
+    beta: T,
+    c: MatMut<'a, T>,
+}
+
+impl<'a, T: Scalar> Problem<'a, T> {
+    /// Checks the shapes. `Ok(None)` means that the product was degenerate (m, n or k is 0, or α is 0) and that
+    /// C ← β·C is already done.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless A is m × k, B is k × n and C is m × n.
+    #[inline]
+    pub fn new(
+        alpha: T,
+        a: MatRef<'a, T>,
+        b: MatRef<'a, T>,
+        beta: T,
+        mut c: MatMut<'a, T>,
+    ) -> Result<Option<Self>, Error> {
+        if a.ncols() != b.nrows() || a.nrows() != c.nrows() || b.ncols() != c.ncols() {
+            return Err(shape_error(a.shape(), b.shape(), c.shape()));
+        }
+        if c.nrows() == 0 || c.ncols() == 0 {
+            return Ok(None);
+        }
+        if a.ncols() == 0 || alpha == T::ZERO {
+            scale(beta, &mut c);
+            return Ok(None);
+        }
+        Ok(Some(Self { alpha, a, b, beta, c }))
+    }
+
+    /// The factor of A·B, not zero.
+    #[inline(always)]
+    pub fn alpha(&self) -> T {
+        self.alpha
+    }
+
+    /// The factor of the old C; zero means that C is not read.
+    #[inline(always)]
+    pub fn beta(&self) -> T {
+        self.beta
+    }
+
+    /// The left factor, m × k.
+    #[inline(always)]
+    pub fn a(&self) -> MatRef<'a, T> {
+        self.a
+    }
+
+    /// The right factor, k × n.
+    #[inline(always)]
+    pub fn b(&self) -> MatRef<'a, T> {
+        self.b
+    }
+
+    /// The result, m × n.
+    #[inline(always)]
+    pub fn c(&mut self) -> MatMut<'_, T> {
+        self.c.reborrow()
+    }
+
+    /// The result, for as long as it was lent.
+    #[inline(always)]
+    pub fn into_c(self) -> MatMut<'a, T> {
+        self.c
+    }
+
+    /// Rows of A and C.
+    #[inline(always)]
+    pub fn m(&self) -> usize {
+        self.a.nrows()
+    }
+
+    /// Columns of B and C.
+    #[inline(always)]
+    pub fn n(&self) -> usize {
+        self.b.ncols()
+    }
+
+    /// Columns of A and rows of B.
+    #[inline(always)]
+    pub fn k(&self) -> usize {
+        self.a.ncols()
+    }
+
+    /// The same product transposed, Cᵀ ← α·Bᵀ·Aᵀ + β·Cᵀ. Bits are unchanged: every product commutes.
+    #[inline(always)]
+    pub fn transposed(self) -> Self {
+        Self { a: self.b.t(), b: self.a.t(), c: self.c.into_t(), ..self }
+    }
+
+    /// C\[i, j\] ← α·sum + β·C\[i, j\], for kernels that form each element's whole sum at once.
+    ///
+    /// # Panics
+    /// If i ≥ m or j ≥ n.
+    #[inline]
+    pub fn store(&mut self, i: usize, j: usize, sum: T) {
+        let new = Fold::first(self.beta).apply(self.alpha, sum, || self.c.at(i, j));
+        self.c.set(i, j, new);
+    }
+}
+
+#[cold]
+fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize)) -> Error {
+    Error::Shape { a, b, c }
+}
+
+/// C ← β·C, which for β = 0 does not read C.
+#[cold]
+fn scale<T: Scalar>(beta: T, c: &mut MatMut<'_, T>) {
+    for i in 0..c.nrows() {
+        for j in 0..c.ncols() {
+            let new = if beta == T::ZERO { T::ZERO } else { beta * c.at(i, j) };
+            c.set(i, j, new);
+        }
+    }
+}
+
+/// A way to compute C ← α·A·B + β·C.
+///
+/// Implementors write [`Kernel::run`]; callers use [`Kernel::gemm`].
+pub trait Kernel<T: Scalar>: Send + Sync {
+    /// The name in reports and on command lines: lower case, words joined by `-`.
+    fn name(&self) -> &str;
+
+    /// Whether this machine and build can run it.
+    fn availability(&self) -> Availability {
+        Availability::Available
+    }
+
+    /// What it promises about bits.
+    fn promise(&self) -> Promise {
+        Promise::ErrorBound
+    }
+
+    /// The sizes at which it changes its way of working, if it is blocked.
+    fn tile_shape(&self) -> Option<TileShape> {
+        None
+    }
+
+    /// How many threads it uses for a large product.
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// Computes a checked product. β = 0 must not read C; only C's m × n elements may be written.
+    fn run(&self, problem: Problem<'_, T>);
+
+    /// C ← α·A·B + β·C, for any strides.
+    ///
+    /// α = 0 does not read A or B, β = 0 does not read C; otherwise NaN and infinity propagate. m, n and k may
+    /// be 0, and k = 0 gives β·C.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the shapes disagree, [`Error::Unavailable`] if the kernel cannot run here. C is
+    /// unchanged then.
+    #[inline]
+    fn gemm(
+        &self,
+        alpha: T,
+        a: MatRef<'_, T>,
+        b: MatRef<'_, T>,
+        beta: T,
+        c: MatMut<'_, T>,
+    ) -> Result<(), Error> {
+        if let Availability::Unavailable { needs } = self.availability() {
+            return Err(Error::Unavailable { kernel: self.name().into(), needs });
+        }
+        if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
+            self.run(problem);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,421 @@
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use crate::Error;
+
+/// A borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
+///
+/// Strides may be negative or 0 (a broadcast row or column).
+pub struct MatRef<'a, T> {
+    ptr: *const T,
+    nrows: usize,
+    ncols: usize,
+    rs: isize,
+    cs: isize,
+    _data: PhantomData<&'a T>,
+}
+
+/// A mutably borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
+///
+/// Strides may be negative, but no two elements share a place.
+pub struct MatMut<'a, T> {
+    ptr: *mut T,
+    nrows: usize,
+    ncols: usize,
+    rs: isize,
+    cs: isize,
+    _data: PhantomData<&'a mut T>,
+}
+
+// SAFETY: a MatRef is a shared borrow of its elements, like &[T].
+unsafe impl<T: Sync> Send for MatRef<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for MatRef<'_, T> {}
+// SAFETY: a MatMut is a unique borrow of its elements, like &mut [T]; no two of its elements share a place.
+unsafe impl<T: Send> Send for MatMut<'_, T> {}
+// SAFETY: as above; through &MatMut elements can only be read.
+unsafe impl<T: Sync> Sync for MatMut<'_, T> {}
+
+impl<T> Clone for MatRef<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for MatRef<'_, T> {}
+
+/// Checks that every element of the view lies in `0..len`. All arithmetic in i128, where it cannot overflow:
+/// each of the factors is below 2⁶⁴.
+fn check_bounds(
+    len: usize,
+    offset: usize,
+    (nrows, ncols): (usize, usize),
+    (rs, cs): (isize, isize),
+) -> Result<(), Error> {
+    if nrows == 0 || ncols == 0 {
+        return Ok(());
+    }
+    let last_row = (nrows - 1) as i128 * rs as i128;
+    let last_col = (ncols - 1) as i128 * cs as i128;
+    let lo = offset as i128 + last_row.min(0) + last_col.min(0);
+    let hi = offset as i128 + last_row.max(0) + last_col.max(0);
+    if lo < 0 || hi >= len as i128 {
+        return Err(Error::OutOfBounds { shape: (nrows, ncols), strides: (rs, cs), reached: (lo, hi), len });
+    }
+    Ok(())
+}
+
+/// Checks that no two elements share a place: di·rs + dj·cs = 0 has no solution with |di| < nrows, |dj| < ncols
+/// but (0, 0). With g = gcd(rs, cs) the smallest other solution is (cs/g, -rs/g).
+fn check_disjoint((nrows, ncols): (usize, usize), (rs, cs): (isize, isize)) -> Result<(), Error> {
+    let (r, c) = (rs.unsigned_abs(), cs.unsigned_abs());
+    let overlap = if nrows == 0 || ncols == 0 {
+        false
+    } else if r == 0 || c == 0 {
+        (r == 0 && nrows > 1) || (c == 0 && ncols > 1)
+    } else {
+        let g = gcd(r, c);
+        c / g < nrows && r / g < ncols
+    };
+    if overlap { Err(Error::Overlap { shape: (nrows, ncols), strides: (rs, cs) }) } else { Ok(()) }
+}
+
+fn gcd(mut a: usize, mut b: usize) -> usize {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+fn check_len(found: usize, nrows: usize, ncols: usize) -> Result<(), Error> {
+    if nrows.checked_mul(ncols) == Some(found) { Ok(()) } else { Err(Error::Length { nrows, ncols, found }) }
+}
+
+fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
+    if range.start <= range.end && range.end <= len {
+        Ok(())
+    } else {
+        Err(Error::Range { range: (range.start, range.end), len })
+    }
+}
+
+#[cold]
+#[track_caller]
+fn index_panic(i: usize, j: usize, nrows: usize, ncols: usize) -> ! {
+    panic!("element ({i}, {j}) of a {nrows}x{ncols} matrix")
+}
+
+/// What both kinds of view can do without reading or writing.
+macro_rules! impl_shape {
+    ($view:ident) => {
+        impl<T> $view<'_, T> {
+            /// Number of rows.
+            #[inline(always)]
+            pub fn nrows(&self) -> usize {
+                self.nrows
+            }
+
+            /// Number of columns.
+            #[inline(always)]
+            pub fn ncols(&self) -> usize {
+                self.ncols
+            }
+
+            /// Rows and columns.
+            #[inline(always)]
+            pub fn shape(&self) -> (usize, usize) {
+                (self.nrows, self.ncols)
+            }
+
+            /// Row stride in elements: the step from (i, j) to (i + 1, j).
+            #[inline(always)]
+            pub fn rs(&self) -> isize {
+                self.rs
+            }
+
+            /// Column stride in elements: the step from (i, j) to (i, j + 1).
+            #[inline(always)]
+            pub fn cs(&self) -> isize {
+                self.cs
+            }
+
+            /// The offset of element (i, j), which lies in the view.
+            #[inline(always)]
+            #[track_caller]
+            fn index(&self, i: usize, j: usize) -> isize {
+                if i >= self.nrows || j >= self.ncols {
+                    index_panic(i, j, self.nrows, self.ncols);
+                }
+                i as isize * self.rs + j as isize * self.cs
+            }
+        }
+    };
+}
+
+impl_shape!(MatRef);
+impl_shape!(MatMut);
+
+impl<'a, T> MatRef<'a, T> {
+    /// A slice of nrows · ncols elements, row after row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the slice has another length.
+    #[inline]
+    pub fn from_row_major(data: &'a [T], nrows: usize, ncols: usize) -> Result<Self, Error> {
+        check_len(data.len(), nrows, ncols)?;
+        // SAFETY: the slice holds exactly nrows · ncols elements for 'a.
+        Ok(unsafe { Self::from_raw_parts(data.as_ptr(), nrows, ncols, ncols as isize, 1) })
+    }
+
+    /// A slice of nrows · ncols elements, column after column.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the slice has another length.
+    #[inline]
+    pub fn from_col_major(data: &'a [T], nrows: usize, ncols: usize) -> Result<Self, Error> {
+        Ok(Self::from_row_major(data, ncols, nrows)?.t())
+    }
+
+    /// Any strides, with element (0, 0) at `data[offset]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`] if an element would lie outside the slice.
+    pub fn from_strided(
+        data: &'a [T],
+        offset: usize,
+        nrows: usize,
+        ncols: usize,
+        rs: isize,
+        cs: isize,
+    ) -> Result<Self, Error> {
+        check_bounds(data.len(), offset, (nrows, ncols), (rs, cs))?;
+        // SAFETY: every element lies in the slice; `wrapping_add` because an empty view may have any offset.
+        Ok(unsafe { Self::from_raw_parts(data.as_ptr().wrapping_add(offset), nrows, ncols, rs, cs) })
+    }
+
+    /// A view of memory that some other array type has checked already.
+    ///
+    /// # Safety
+    /// Every element `ptr + i·rs + j·cs` with i < nrows, j < ncols lies in one allocation, is initialised, and is
+    /// not written to for `'a`.
+    #[inline(always)]
+    pub unsafe fn from_raw_parts(ptr: *const T, nrows: usize, ncols: usize, rs: isize, cs: isize) -> Self {
+        Self { ptr, nrows, ncols, rs, cs, _data: PhantomData }
+    }
+
+    /// Address of element (0, 0). Do not read through it if the matrix is empty.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *const T {
+        self.ptr
+    }
+
+    /// The transpose: same memory, strides exchanged.
+    #[inline(always)]
+    pub fn t(self) -> Self {
+        Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
+    }
+
+    /// Rows in reverse order.
+    pub fn reverse_rows(self) -> Self {
+        let last = self.nrows.saturating_sub(1) as isize;
+        Self { ptr: self.ptr.wrapping_offset(last.wrapping_mul(self.rs)), rs: self.rs.wrapping_neg(), ..self }
+    }
+
+    /// Columns in reverse order.
+    pub fn reverse_cols(self) -> Self {
+        self.t().reverse_rows().t()
+    }
+
+    /// The block of the given rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if a range does not lie in the matrix.
+    pub fn submatrix(self, rows: Range<usize>, cols: Range<usize>) -> Result<Self, Error> {
+        check_range(&rows, self.nrows)?;
+        check_range(&cols, self.ncols)?;
+        // Wrapping, because the corner of an empty block of an empty matrix need not be an address.
+        let corner = (rows.start as isize)
+            .wrapping_mul(self.rs)
+            .wrapping_add((cols.start as isize).wrapping_mul(self.cs));
+        Ok(Self { ptr: self.ptr.wrapping_offset(corner), nrows: rows.len(), ncols: cols.len(), ..self })
+    }
+}
+
+impl<T: Copy> MatRef<'_, T> {
+    /// Element (i, j).
+    ///
+    /// # Panics
+    /// If i ≥ nrows or j ≥ ncols.
+    #[inline(always)]
+    #[track_caller]
+    pub fn at(&self, i: usize, j: usize) -> T {
+        let index = self.index(i, j);
+        // SAFETY: (i, j) lies in the view, whose constructor vouched for its elements.
+        unsafe { *self.ptr.offset(index) }
+    }
+
+    /// Element (i, j), if there is one.
+    #[inline]
+    pub fn get(&self, i: usize, j: usize) -> Option<T> {
+        (i < self.nrows && j < self.ncols).then(|| self.at(i, j))
+    }
+
+    /// All elements, row after row.
+    pub fn to_vec(&self) -> Vec<T> {
+        (0..self.nrows).flat_map(|i| (0..self.ncols).map(move |j| self.at(i, j))).collect()
+    }
+}
+
+impl<'a, T> MatMut<'a, T> {
+    /// A slice of nrows · ncols elements, row after row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the slice has another length.
+    #[inline]
+    pub fn from_row_major(data: &'a mut [T], nrows: usize, ncols: usize) -> Result<Self, Error> {
+        check_len(data.len(), nrows, ncols)?;
+        // SAFETY: the slice holds exactly nrows · ncols elements, each once, and is borrowed mutably for 'a.
+        Ok(unsafe { Self::from_raw_parts(data.as_mut_ptr(), nrows, ncols, ncols as isize, 1) })
+    }
+
+    /// A slice of nrows · ncols elements, column after column.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the slice has another length.
+    #[inline]
+    pub fn from_col_major(data: &'a mut [T], nrows: usize, ncols: usize) -> Result<Self, Error> {
+        Ok(Self::from_row_major(data, ncols, nrows)?.into_t())
+    }
+
+    /// Any strides that keep the elements apart, with element (0, 0) at `data[offset]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`] if an element would lie outside the slice, [`Error::Overlap`] if two elements would
+    /// share a place.
+    pub fn from_strided(
+        data: &'a mut [T],
+        offset: usize,
+        nrows: usize,
+        ncols: usize,
+        rs: isize,
+        cs: isize,
+    ) -> Result<Self, Error> {
+        check_bounds(data.len(), offset, (nrows, ncols), (rs, cs))?;
+        check_disjoint((nrows, ncols), (rs, cs))?;
+        // SAFETY: every element lies in the slice and no two share a place; an empty view may have any offset.
+        Ok(unsafe { Self::from_raw_parts(data.as_mut_ptr().wrapping_add(offset), nrows, ncols, rs, cs) })
+    }
+
+    /// A view of memory that some other array type has checked already.
+    ///
+    /// # Safety
+    /// Every element `ptr + i·rs + j·cs` with i < nrows, j < ncols lies in one allocation, no two share a place,
+    /// and nothing else reads or writes them for `'a`. Elements that are read must be initialised.
+    #[inline(always)]
+    pub unsafe fn from_raw_parts(ptr: *mut T, nrows: usize, ncols: usize, rs: isize, cs: isize) -> Self {
+        Self { ptr, nrows, ncols, rs, cs, _data: PhantomData }
+    }
+
+    /// Address of element (0, 0). Do not use it if the matrix is empty.
+    #[inline(always)]
+    pub fn as_mut_ptr(&mut self) -> *mut T {
+        self.ptr
+    }
+
+    /// A shared view of the same elements.
+    #[inline(always)]
+    pub fn as_ref(&self) -> MatRef<'_, T> {
+        let Self { ptr, nrows, ncols, rs, cs, .. } = *self;
+        MatRef { ptr, nrows, ncols, rs, cs, _data: PhantomData }
+    }
+
+    /// The same view for a shorter time.
+    #[inline(always)]
+    pub fn reborrow(&mut self) -> MatMut<'_, T> {
+        MatMut { _data: PhantomData, ..*self }
+    }
+
+    /// The transpose: same memory, strides exchanged.
+    #[inline(always)]
+    pub fn into_t(self) -> Self {
+        Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
+    }
+
+    /// The block of the given rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if a range does not lie in the matrix.
+    pub fn into_submatrix(self, rows: Range<usize>, cols: Range<usize>) -> Result<Self, Error> {
+        let block = self.as_ref().submatrix(rows, cols)?;
+        Ok(Self { ptr: block.ptr.cast_mut(), nrows: block.nrows, ncols: block.ncols, ..self })
+    }
+
+    /// Rows `..i` and rows `i..`.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if i > nrows.
+    pub fn split_rows(mut self, i: usize) -> Result<(Self, Self), Error> {
+        let (nrows, ncols) = self.shape();
+        let top = self.reborrow().into_submatrix(0..i, 0..ncols)?;
+        // Rows ..i and i.. have no element in common, so both may live for 'a.
+        let top = MatMut { _data: PhantomData, ..top };
+        Ok((top, self.into_submatrix(i..nrows, 0..ncols)?))
+    }
+
+    /// Columns `..j` and columns `j..`.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if j > ncols.
+    pub fn split_cols(self, j: usize) -> Result<(Self, Self), Error> {
+        let (left, right) = self.into_t().split_rows(j)?;
+        Ok((left.into_t(), right.into_t()))
+    }
+}
+
+impl<T: Copy> MatMut<'_, T> {
+    /// Element (i, j).
+    ///
+    /// # Panics
+    /// If i ≥ nrows or j ≥ ncols.
+    #[inline(always)]
+    #[track_caller]
+    pub fn at(&self, i: usize, j: usize) -> T {
+        self.as_ref().at(i, j)
+    }
+
+    /// Sets element (i, j).
+    ///
+    /// # Panics
+    /// If i ≥ nrows or j ≥ ncols.
+    #[inline(always)]
+    #[track_caller]
+    pub fn set(&mut self, i: usize, j: usize, value: T) {
+        let index = self.index(i, j);
+        // SAFETY: (i, j) lies in the view, which borrows its elements mutably.
+        unsafe { *self.ptr.offset(index) = value }
+    }
+
+    /// Sets every element.
+    pub fn fill(&mut self, value: T) {
+        for i in 0..self.nrows {
+            for j in 0..self.ncols {
+                self.set(i, j, value);
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for MatRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} (rs {}, cs {})", self.nrows, self.ncols, self.rs, self.cs)
+    }
+}
+
+impl<T> fmt::Debug for MatMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}

@@ -1,0 +1,1 @@
+//! Matrix multiplication: the best kernel for this machine.

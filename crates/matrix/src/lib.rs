@@ -1,0 +1,1 @@
+//! The cross-kernel conformance and performance matrix.

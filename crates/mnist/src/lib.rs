@@ -1,0 +1,1 @@
+//! MNIST: fetch, verify, convert to .npy, load.

@@ -1,0 +1,1 @@
+//! The lesson's three rungs: three loops, elementwise, broadcast.

@@ -1,0 +1,1 @@
+//! The blocked matmul on a rayon pool, for any micro-kernel.

@@ -1,0 +1,1 @@
+//! faer, gemm and matrixmultiply behind the Kernel trait.

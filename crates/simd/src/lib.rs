@@ -1,0 +1,1 @@
+//! Hand-written AVX2, AVX-512 and NEON micro-kernels.
