@@ -1,1 +1,95 @@
-//! Portable five-loop, packed, register-tiled matmul and the MicroKernel trait.
+//! A portable, cache-blocked, register-tiled matmul without intrinsics, and the framework that the SIMD and
+//! parallel kernels share: five loops ([`gemm`]), generic over a register tile ([`MicroKernel`]) and over who runs
+//! the pieces ([`Executor`]).
+//!
+//! The hot loop is `chunk` in `tile.rs`; the loops around it are in `loops.rs`.
+//!
+//! ```
+//! use matmul_blocked::Blocked;
+//! use matmul_core::{Kernel, MatMut, MatRef};
+//!
+//! let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+//! let mut c = [0.0f32; 4];
+//! let (a, b) = (MatRef::from_row_major(&a, 2, 2)?, MatRef::from_row_major(&b, 2, 2)?);
+//! Blocked::new().gemm(1.0, a, b, 0.0, MatMut::from_row_major(&mut c, 2, 2)?)?;
+//! assert_eq!(c, [19.0, 22.0, 43.0, 50.0]);
+//! # Ok::<(), matmul_core::Error>(())
+//! ```
+
+mod arena;
+mod blocking;
+mod exec;
+mod loops;
+mod micro;
+mod pack;
+mod portable;
+pub mod tile;
+
+use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
+
+pub use blocking::Blocking;
+pub use exec::{Executor, Serial};
+pub use loops::gemm;
+pub use micro::{MicroKernel, TileArgs};
+pub use portable::Portable;
+#[cfg(target_arch = "x86_64")]
+pub use portable::PortableFma;
+
+/// The sizes at which [`gemm`] with the tiles of `U` changes its way of working.
+pub const fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
+    let Blocking { mc, nc, kc } = Blocking::of::<T, U>();
+    TileShape { mr: U::MR, nr: U::NR, mc, kc, nc }
+}
+
+/// The portable kernel, on the calling thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    fma: bool,
+}
+
+impl Blocked {
+    /// With the CPU's fused multiply-add if it has one.
+    pub fn new() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        return Self { fma: PortableFma::detect().is_some() };
+        #[cfg(not(target_arch = "x86_64"))]
+        return Self { fma: false };
+    }
+
+    /// As compiled for any CPU of the target. Where that does not include a fused multiply-add (x86) every one is
+    /// a call of the C library: the same bits, slowly.
+    pub fn baseline() -> Self {
+        Self { fma: false }
+    }
+}
+
+impl Default for Blocked {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Scalar> Kernel<T> for Blocked {
+    fn name(&self) -> &str {
+        "blocked"
+    }
+
+    fn promise(&self) -> Promise {
+        Promise::SameBits
+    }
+
+    fn tile_shape(&self) -> Option<TileShape> {
+        Some(tile_shape::<T, Portable>())
+    }
+
+    fn run(&self, problem: Problem<'_, T>) {
+        let blocking = Blocking::of::<T, Portable>();
+        #[cfg(target_arch = "x86_64")]
+        if self.fma {
+            if let Some(kernel) = PortableFma::detect() {
+                return gemm(kernel, &Serial, blocking, problem);
+            }
+        }
+        gemm(Portable::detect(), &Serial, blocking, problem);
+    }
+}

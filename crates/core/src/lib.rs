@@ -46,12 +46,14 @@ compile_error!("matmul-core needs a fused multiply-add: enable the feature `std`
 mod error;
 mod fold;
 mod kernel;
+mod matrix;
 mod scalar;
 mod view;
 
 pub use error::Error;
 pub use fold::Fold;
 pub use kernel::{Availability, Kernel, Problem, Promise, TileShape};
+pub use matrix::Matrix;
 pub use scalar::Scalar;
 pub use view::{MatMut, MatRef};
 

@@ -90,7 +90,7 @@ fn gcd(mut a: usize, mut b: usize) -> usize {
     a
 }
 
-fn check_len(found: usize, nrows: usize, ncols: usize) -> Result<(), Error> {
+pub(crate) fn check_len(found: usize, nrows: usize, ncols: usize) -> Result<(), Error> {
     if nrows.checked_mul(ncols) == Some(found) { Ok(()) } else { Err(Error::Length { nrows, ncols, found }) }
 }
 

@@ -1,1 +1,119 @@
-//! Matrix multiplication: the best kernel for this machine.
+//! Matrix multiplication with the best kernel for this machine.
+//!
+//! ```
+//! use matmul::MatRef;
+//!
+//! let a = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+//! let b = [7.0, 8.0, 9.0, 10.0, 11.0, 12.0];
+//! let c = matmul::matmul(MatRef::from_row_major(&a, 2, 3)?, MatRef::from_row_major(&b, 3, 2)?)?;
+//! assert_eq!(c.as_slice(), [58.0, 64.0, 139.0, 154.0]);
+//! # Ok::<(), matmul::Error>(())
+//! ```
+//!
+//! [`gemm`] is the full C ← α·A·B + β·C on any strides. [`best`] is the kernel that both use; [`all`] lists every
+//! kernel of this build, from three loops to the BLAS, behind the same trait.
+//!
+//! The result's bits are the same on every CPU, at every thread count and in every layout.
+
+#[cfg(feature = "parallel")]
+mod parallel;
+
+pub use matmul_core::{
+    Availability, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix, Problem, Promise, Scalar, TileShape,
+};
+pub use matmul_simd::{Element, Isa, Simd};
+#[cfg(feature = "parallel")]
+pub use parallel::Parallel;
+
+use std::sync::OnceLock;
+
+#[cfg(feature = "parallel")]
+type Best = Parallel;
+#[cfg(not(feature = "parallel"))]
+type Best = Simd;
+
+#[inline]
+fn chosen() -> &'static Best {
+    static BEST: OnceLock<Best> = OnceLock::new();
+    BEST.get_or_init(Best::new)
+}
+
+/// A·B as a new row-major matrix.
+///
+/// # Errors
+/// [`Error::Shape`] unless A has as many columns as B has rows; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or
+/// `MATMUL_REQUIRE` cannot be satisfied.
+///
+/// # Panics
+/// If the result's m · n elements do not fit in memory.
+pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T>, Error> {
+    let mut c = Matrix::zeros(a.nrows(), b.ncols());
+    gemm(T::ONE, a, b, T::ZERO, c.as_mut())?;
+    Ok(c)
+}
+
+/// C ← α·A·B + β·C for any strides. α = 0 reads neither A nor B, β = 0 does not read C.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes disagree; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or `MATMUL_REQUIRE` cannot
+/// be satisfied. C is unchanged then.
+#[inline]
+pub fn gemm<T: Element>(
+    alpha: T,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    beta: T,
+    c: MatMut<'_, T>,
+) -> Result<(), Error> {
+    chosen().gemm(alpha, a, b, beta, c)
+}
+
+/// The fastest kernel here that keeps the numeric contract.
+pub fn best<T: Element>() -> &'static dyn Kernel<T> {
+    chosen()
+}
+
+/// The best kernel split for `threads` threads of the current rayon pool.
+#[cfg(feature = "parallel")]
+pub fn parallel<T: Element>(threads: usize) -> Box<dyn Kernel<T>> {
+    Box::new(Parallel::with_threads(threads))
+}
+
+/// Every kernel of this build, slowest first. Those that this machine cannot run say what they need.
+pub fn all<T: Listed>() -> Vec<Box<dyn Kernel<T>>> {
+    let mut kernels: Vec<Box<dyn Kernel<T>>> = vec![
+        Box::new(matmul_naive::Loops),
+        Box::new(matmul_naive::Elementwise),
+        Box::new(matmul_naive::Broadcast),
+        Box::new(matmul_blocked::Blocked::new()),
+    ];
+    let isas = [Isa::Avx2, Isa::Avx512, Isa::Neon];
+    kernels.extend(isas.map(|isa| Box::new(Simd::with_isa(isa)) as Box<dyn Kernel<T>>));
+    kernels.push(Box::new(Simd::new()));
+    #[cfg(feature = "parallel")]
+    kernels.push(Box::new(Parallel::new()));
+    kernels.extend(T::blas());
+    kernels
+}
+
+/// An element type for which [`all`] can list kernels: `f32` or `f64`.
+pub trait Listed: Element {
+    /// The linked BLAS, or the row that says what is missing; `None` in a build without the `blas` feature.
+    fn blas() -> Option<Box<dyn Kernel<Self>>>;
+}
+
+macro_rules! impl_listed {
+    ($t:ident) => {
+        impl Listed for $t {
+            fn blas() -> Option<Box<dyn Kernel<Self>>> {
+                #[cfg(feature = "blas")]
+                return Some(Box::new(matmul_blas::Blas::new()));
+                #[cfg(not(feature = "blas"))]
+                return None;
+            }
+        }
+    };
+}
+
+impl_listed!(f32);
+impl_listed!(f64);

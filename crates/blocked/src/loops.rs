@@ -1,0 +1,299 @@
+//! The five loops around the micro-kernel, in the terms of the BLIS papers.
+//!
+//! ```text
+//! LOOP 5  jc   columns of C, NC at a time   packed B (KC x NC) stays in L3
+//! LOOP 4  pc   k, KC at a time              B is packed here, by all threads together
+//! LOOP 3  ic   rows of C, MC at a time      the pieces that threads take; packed A (MC x 256) stays in L2
+//!              chunk of 256 within KC       A is packed here
+//! LOOP 2  jr   columns, NR at a time        one panel of B (256 x NR) stays in L1
+//! LOOP 1  ir   rows, MR at a time           the micro-kernel: MR x NR of C in registers
+//! ```
+//!
+//! KC is several chunks deep, unlike BLIS's, so that a block of C is folded KC / 256 times while it is in L2
+//! instead of being fetched from memory for each chunk.
+//!
+//! Packing is an optimisation that the micro-kernel cannot see, since it reads any strides of A and any row
+//! stride of B: an operand that is used too seldom to repay the copy is read in place.
+
+use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Problem, Scalar};
+
+use crate::arena::{Lease, Slot};
+use crate::{Blocking, Executor, MicroKernel, pack};
+
+/// Panels of B that each panel of A must meet before a packed copy of A pays: below it A is read in place, which
+/// costs a broadcast from each of MR rows per step, the same number of loads as from a packed panel.
+const PACK_A_MIN_PANELS: usize = 4;
+/// Panels of A that each panel of B must meet before a packed copy of a row-contiguous B pays.
+const PACK_B_MIN_PANELS: usize = 4;
+
+/// Room for one tile of a C whose rows are not contiguous.
+const STAGE: usize = 32 * 32;
+
+/// C ← α·A·B + β·C by the tiles of `kernel`, on the threads of `exec`. The bits depend on neither.
+pub fn gemm<T, U, X>(kernel: U, exec: &X, blocking: Blocking, problem: Problem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+    X: Executor,
+{
+    let mut problem = problem;
+    // A column-major C is computed as its transpose, so that micro-kernels know one direction of stores.
+    let c = problem.c();
+    if c.cs() != 1 && c.ncols() != 1 && (c.rs() == 1 || c.nrows() == 1) {
+        problem = problem.transposed();
+    }
+    let (m, n) = (problem.m(), problem.n());
+    let (alpha, beta) = (problem.alpha(), problem.beta());
+    let a = problem.a();
+    let b = contiguous_if_single(problem.b());
+    let mut c = problem.into_c();
+    let product = Product {
+        kernel,
+        alpha,
+        beta,
+        a,
+        b,
+        pack_a: n.div_ceil(U::NR) >= PACK_A_MIN_PANELS,
+        pack_b: b.cs() != 1 || m.div_ceil(U::MR) >= PACK_B_MIN_PANELS,
+        c_rs: c.rs(),
+        // The stride of a single column says nothing; 1 makes it contiguous.
+        c_cs: if n == 1 { 1 } else { c.cs() },
+        c: c.as_mut_ptr(),
+    };
+    product.loop5(exec, blocking);
+}
+
+/// A single column may carry any column stride; 1 makes its rows contiguous.
+fn contiguous_if_single<T>(v: MatRef<'_, T>) -> MatRef<'_, T> {
+    if v.ncols() != 1 {
+        return v;
+    }
+    // SAFETY: the same elements; with one column the column stride is never used.
+    unsafe { MatRef::from_raw_parts(v.as_ptr(), v.nrows(), 1, v.rs(), 1) }
+}
+
+/// A product on its way through the loops; shared by the threads, which write disjoint pieces of C.
+struct Product<'a, T, U> {
+    kernel: U,
+    alpha: T,
+    beta: T,
+    a: MatRef<'a, T>,
+    b: MatRef<'a, T>,
+    pack_a: bool,
+    pack_b: bool,
+    c: *mut T,
+    c_rs: isize,
+    c_cs: isize,
+}
+
+// SAFETY: A and B are only read. C is written through `c_block`, whose callers hold disjoint pieces.
+unsafe impl<T: Scalar, U: MicroKernel<T>> Sync for Product<'_, T, U> {}
+
+/// Start and length of one range of rows, columns or k.
+type Span = (usize, usize);
+
+/// Cuts `0..len` into spans of `step`.
+fn spans(len: usize, step: usize) -> impl Iterator<Item = Span> {
+    (0..len).step_by(step).map(move |start| (start, step.min(len - start)))
+}
+
+/// The block of rows `i` and columns `j` of `v`, without the checks of `MatRef::submatrix`.
+///
+/// # Safety
+/// The spans lie in `v`.
+#[inline(always)]
+unsafe fn block<T>(v: MatRef<'_, T>, i: Span, j: Span) -> MatRef<'_, T> {
+    // SAFETY: the spans lie in the view, which vouches for its elements.
+    unsafe {
+        let corner = v.as_ptr().offset(i.0 as isize * v.rs() + j.0 as isize * v.cs());
+        MatRef::from_raw_parts(corner, i.1, j.1, v.rs(), v.cs())
+    }
+}
+
+/// A packed block: for each chunk of 256 its panels one after the other, `width` elements a row.
+#[derive(Clone, Copy)]
+struct Packed<T> {
+    ptr: *mut T,
+    width: usize,
+    /// Rows or columns that are packed, rounded up to a multiple of `width`.
+    padded: usize,
+}
+
+// SAFETY: a block is written by disjoint pieces (`Executor` calls each index once) and read after they are done.
+unsafe impl<T: Sync> Sync for Packed<T> {}
+
+impl<T: Scalar> Packed<T> {
+    /// The panel that holds chunk row `p` (a multiple of `K_CHUNK`, `k` rows deep) and column `j` (a multiple of
+    /// `width`).
+    #[inline(always)]
+    fn panel(&self, p: usize, k: usize, j: usize) -> *mut T {
+        self.ptr.wrapping_add(p * self.padded + j * k)
+    }
+
+    /// The first `n` columns of that panel as a k × n matrix.
+    ///
+    /// # Safety
+    /// The panel was packed from at least `n` columns, and outlives `'a`.
+    #[inline(always)]
+    unsafe fn view<'a>(&self, p: usize, k: usize, j: usize, n: usize) -> MatRef<'a, T> {
+        // SAFETY: the caller's promise.
+        unsafe { MatRef::from_raw_parts(self.panel(p, k, j), k, n, self.width as isize, 1) }
+    }
+}
+
+impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
+    fn loop5<X: Executor>(&self, exec: &X, blocking: Blocking) {
+        let (k, n) = self.b.shape();
+        let kc = blocking.kc.min(k);
+        let nc = blocking.nc.min(n.next_multiple_of(U::NR));
+        let mut lease = None;
+        let mut packed = Packed { ptr: core::ptr::null_mut(), width: U::NR, padded: 0 };
+        if self.pack_b {
+            let lease = lease.insert(Lease::take(Slot::B, kc * nc));
+            packed.ptr = lease.as_mut_ptr();
+        }
+        for j in spans(n, nc) {
+            packed.padded = j.1.next_multiple_of(U::NR);
+            for p in spans(k, kc) {
+                if self.pack_b {
+                    self.pack_b(exec, p, j, &packed);
+                }
+                self.loop3(exec, blocking.mc, p, j, &packed);
+            }
+        }
+    }
+
+    /// Packs rows `p` and columns `j` of B, a share of the panels per task.
+    fn pack_b<X: Executor>(&self, exec: &X, p: Span, j: Span, packed: &Packed<T>) {
+        let panels = j.1.div_ceil(U::NR);
+        let shares = exec.threads().min(panels);
+        exec.for_each(shares, &|share| {
+            let (first, end) = (panels * share / shares, panels * (share + 1) / shares);
+            for jr in (first..end).map(|panel| panel * U::NR) {
+                for (p0, k) in spans(p.1, K_CHUNK) {
+                    let columns = (j.0 + jr, U::NR.min(j.1 - jr));
+                    // SAFETY: the spans lie in B; the panel lies in the lease of kc * nc elements, and no other
+                    // share has it.
+                    unsafe {
+                        let src = block(self.b, (p.0 + p0, k), columns);
+                        pack::panel(src, U::NR, packed.panel(p0, k, jr));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Splits rows, and columns where rows are too few, among the threads.
+    fn loop3<X: Executor>(&self, exec: &X, mc: usize, p: Span, j: Span, packed_b: &Packed<T>) {
+        let m = self.a.nrows();
+        let row_panels = m.div_ceil(U::MR);
+        let column_panels = j.1.div_ceil(U::NR);
+        let threads = exec.threads();
+        // A multiple of the thread count where there are that many panels, so that no thread waits for the last.
+        let row_blocks = m.div_ceil(mc).next_multiple_of(threads).min(row_panels);
+        let column_blocks = threads.div_ceil(row_blocks).min(column_panels);
+        exec.for_each(row_blocks * column_blocks, &|task| {
+            let share = |panels: usize, width: usize, end: usize, index: usize, of: usize| -> Span {
+                let start = panels * index / of * width;
+                (start, (panels * (index + 1) / of * width).min(end) - start)
+            };
+            let i = share(row_panels, U::MR, m, task / column_blocks, row_blocks);
+            let jr = share(column_panels, U::NR, j.1, task % column_blocks, column_blocks);
+            if self.pack_a {
+                self.block_packed(i, p, j.0, jr, packed_b);
+            } else {
+                self.block_in_place(i, p, j.0, jr, packed_b);
+            }
+        });
+    }
+
+    /// Rows `i` by columns `jc + j`: packs A chunk by chunk, then runs LOOP 2 and LOOP 1 on the packed block.
+    fn block_packed(&self, i: Span, p: Span, jc: usize, j: Span, packed_b: &Packed<T>) {
+        let padded = i.1.next_multiple_of(U::MR);
+        let mut lease = Lease::take(Slot::A, padded * K_CHUNK.min(p.1));
+        let packed_a = Packed { ptr: lease.as_mut_ptr(), width: U::MR, padded };
+        for (p0, k) in spans(p.1, K_CHUNK) {
+            for (ir, m) in spans(i.1, U::MR) {
+                // SAFETY: the spans lie in A, and the panel in the lease of padded * k elements.
+                unsafe {
+                    let src = block(self.a, (i.0 + ir, m), (p.0 + p0, k));
+                    pack::panel(src.t(), U::MR, packed_a.panel(0, k, ir));
+                }
+            }
+            for (jr, n) in spans(j.1, U::NR) {
+                let jr = j.0 + jr;
+                let b = self.b_panel(packed_b, (p.0, p0, k), jc, (jr, n));
+                for (ir, m) in spans(i.1, U::MR) {
+                    // SAFETY: packed above from m rows.
+                    let a = unsafe { packed_a.view(0, k, ir, m) }.t();
+                    self.tile(a, b, p.0 + p0 == 0, (i.0 + ir, m), (jc + jr, n));
+                }
+            }
+        }
+    }
+
+    /// Rows `i` by columns `jc + j` with A read where it is: all of k for one panel of rows before the next, so
+    /// that each row of A is read once, front to back.
+    fn block_in_place(&self, i: Span, p: Span, jc: usize, j: Span, packed_b: &Packed<T>) {
+        for (ir, m) in spans(i.1, U::MR) {
+            for (p0, k) in spans(p.1, K_CHUNK) {
+                // SAFETY: the spans lie in A.
+                let a = unsafe { block(self.a, (i.0 + ir, m), (p.0 + p0, k)) };
+                for (jr, n) in spans(j.1, U::NR) {
+                    let jr = j.0 + jr;
+                    let b = self.b_panel(packed_b, (p.0, p0, k), jc, (jr, n));
+                    self.tile(a, b, p.0 + p0 == 0, (i.0 + ir, m), (jc + jr, n));
+                }
+            }
+        }
+    }
+
+    /// Rows pc + p0 .. of B, k of them, and columns jc + jr .., packed or in place.
+    #[inline(always)]
+    fn b_panel(
+        &self,
+        packed: &Packed<T>,
+        (pc, p0, k): (usize, usize, usize),
+        jc: usize,
+        (jr, n): Span,
+    ) -> MatRef<'_, T> {
+        // SAFETY: the spans lie in B, and if B is packed its panels were packed before LOOP 3 began.
+        unsafe {
+            if self.pack_b { packed.view(p0, k, jr, n) } else { block(self.b, (pc + p0, k), (jc + jr, n)) }
+        }
+    }
+
+    /// One tile of C, rows `i` and columns `j`.
+    #[inline(always)]
+    fn tile(&self, a: MatRef<'_, T>, b: MatRef<'_, T>, first: bool, i: Span, j: Span) {
+        let fold = if first { Fold::first(self.beta) } else { Fold::Add };
+        // SAFETY: the spans lie in C, and no other task has these rows and columns.
+        let c = unsafe {
+            let corner = self.c.offset(i.0 as isize * self.c_rs + j.0 as isize * self.c_cs);
+            MatMut::from_raw_parts(corner, i.1, j.1, self.c_rs, self.c_cs)
+        };
+        if self.c_cs == 1 {
+            self.kernel.run(self.alpha, a, b, fold, c);
+        } else {
+            self.staged_tile(a, b, fold, c);
+        }
+    }
+
+    /// A tile of a C whose rows are not contiguous, by way of a buffer on the stack.
+    #[cold]
+    fn staged_tile(&self, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, mut c: MatMut<'_, T>) {
+        const { assert!(U::MR * U::NR <= STAGE, "a tile must fit the stage") };
+        let (m, n) = c.shape();
+        let mut buffer = [T::ZERO; STAGE];
+        let stage = |buffer: &mut [T; STAGE]| -> MatMut<'_, T> {
+            // SAFETY: m * n <= MR * NR <= STAGE elements, row after row.
+            unsafe { MatMut::from_raw_parts(buffer.as_mut_ptr(), m, n, n as isize, 1) }
+        };
+        let places = || (0..m).flat_map(|i| (0..n).map(move |j| (i, j)));
+        if fold != Fold::Overwrite {
+            places().for_each(|(i, j)| buffer[i * n + j] = c.at(i, j));
+        }
+        self.kernel.run(self.alpha, a, b, fold, stage(&mut buffer));
+        places().for_each(|(i, j)| c.set(i, j, buffer[i * n + j]));
+    }
+}

@@ -1,0 +1,73 @@
+use matmul_core::{Fold, MatMut, MatRef, Scalar};
+
+/// A register tile on one instruction set: C (m × n) ← fold(α · A (m × k) · B (k × n)) with m ≤ MR and n ≤ NR.
+///
+/// A value is the proof that the CPU has the instructions; it can only be got where they were detected. One call
+/// sums one chunk, k ≤ [`K_CHUNK`](matmul_core::K_CHUNK), as the numeric contract says: for each element one chain
+/// of fused multiply-adds from +0, in the order of k.
+pub trait MicroKernel<T: Scalar>: Copy + Send + Sync + 'static {
+    /// Rows of a full tile.
+    const MR: usize;
+    /// Columns of a full tile.
+    const NR: usize;
+
+    /// Computes one tile. A may have any strides; rows of B and C are contiguous.
+    ///
+    /// # Panics
+    /// If the shapes disagree, exceed MR or NR, or rows of B or C are not contiguous.
+    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>);
+}
+
+/// What a tile computes on, checked: the addresses and strides that a micro-kernel's inner loops use.
+#[derive(Debug)]
+pub struct TileArgs<T> {
+    /// Rows of A and C, 1 to MR.
+    pub(crate) m: usize,
+    /// Columns of B and C, 1 to NR.
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) a: *const T,
+    pub(crate) a_rs: isize,
+    pub(crate) a_cs: isize,
+    pub(crate) b: *const T,
+    pub(crate) b_rs: isize,
+    pub(crate) alpha: T,
+    pub(crate) fold: Fold<T>,
+    pub(crate) c: *mut T,
+    pub(crate) c_rs: isize,
+}
+
+impl<T: Scalar> TileArgs<T> {
+    /// Checks that the views form a tile of at most `mr` × `nr`.
+    ///
+    /// # Panics
+    /// If they do not.
+    #[inline(always)]
+    pub fn new(
+        (mr, nr): (usize, usize),
+        alpha: T,
+        a: MatRef<'_, T>,
+        b: MatRef<'_, T>,
+        fold: Fold<T>,
+        mut c: MatMut<'_, T>,
+    ) -> Self {
+        let ((m, k), n) = (a.shape(), b.ncols());
+        assert!(b.nrows() == k && c.shape() == (m, n), "tile shapes disagree");
+        assert!(m >= 1 && m <= mr && n >= 1 && n <= nr, "tile is empty or too large");
+        assert!(b.cs() == 1 && c.cs() == 1, "rows of B and C are not contiguous");
+        Self {
+            m,
+            n,
+            k,
+            a: a.as_ptr(),
+            a_rs: a.rs(),
+            a_cs: a.cs(),
+            b: b.as_ptr(),
+            b_rs: b.rs(),
+            alpha,
+            fold,
+            c: c.as_mut_ptr(),
+            c_rs: c.rs(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Micro-kernels without intrinsics: arrays for registers, and `mul_add` for the fused multiply-add.
+//!
+//! On x86-64 the instruction is not part of the baseline, so the same code is compiled twice: once with AVX2 and
+//! FMA enabled, where the compiler turns the arrays into vector registers, and once for any CPU, where each
+//! `mul_add` is a call of the C library (the same bits, some 50 times slower).
+
+use matmul_core::{Fold, MatMut, MatRef, Scalar};
+
+use crate::micro::{MicroKernel, TileArgs};
+use crate::tile::{self, Vector};
+
+/// `N` elements in an array.
+#[derive(Clone, Copy)]
+struct Lanes<T, const N: usize>([T; N]);
+
+// SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
+unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> Self {
+        // SAFETY: N elements may be read; unaligned, as an element's own alignment is enough.
+        Self(unsafe { p.cast::<[T; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(p: *const T, n: usize) -> Self {
+        let mut lanes = [T::ZERO; N];
+        for (l, lane) in lanes.iter_mut().enumerate().take(n) {
+            // SAFETY: l < n, and n elements may be read.
+            *lane = unsafe { *p.add(l) };
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T) {
+        // SAFETY: N elements may be written.
+        unsafe { p.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, n: usize) {
+        for (l, lane) in self.0.into_iter().enumerate().take(n) {
+            // SAFETY: l < n, and n elements may be written.
+            unsafe { *p.add(l) = lane }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(mut self, b: Self) -> Self {
+        for (x, y) in self.0.iter_mut().zip(b.0) {
+            *x = *x * y;
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(mut self, b: Self, c: Self) -> Self {
+        for ((x, y), z) in self.0.iter_mut().zip(b.0).zip(c.0) {
+            *x = x.mul_add(y, z);
+        }
+        self
+    }
+}
+
+/// 4 rows by 2 × 8 lanes: 64 accumulators, which fit the registers of AVX2 (8 of 16) and of NEON in f32 (16 of 32).
+const ROWS: usize = 4;
+const LANES: usize = 8;
+
+/// The portable tile, 4 × 16, as compiled for any CPU of the target.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable(());
+
+impl Portable {
+    /// Always possible.
+    pub fn detect() -> Self {
+        Self(())
+    }
+}
+
+impl<T: Scalar> MicroKernel<T> for Portable {
+    const MR: usize = ROWS;
+    const NR: usize = 2 * LANES;
+
+    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>) {
+        let t = TileArgs::new((ROWS, 2 * LANES), alpha, a, b, fold, c);
+        // SAFETY: arrays need no instructions, and the tile was checked.
+        unsafe { tile::run::<T, Lanes<T, LANES>, ROWS>(&t) }
+    }
+}
+
+/// The portable tile, 4 × 16, as the compiler vectorises it for a CPU with AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub struct PortableFma(());
+
+#[cfg(target_arch = "x86_64")]
+impl PortableFma {
+    /// The proof that this CPU has AVX2 and FMA, if it has.
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<T: Scalar> MicroKernel<T> for PortableFma {
+    const MR: usize = ROWS;
+    const NR: usize = 2 * LANES;
+
+    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>) {
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn with_fma<T: Scalar>(t: &TileArgs<T>) {
+            // SAFETY: arrays need no instructions, and the tile was checked.
+            unsafe { tile::run::<T, Lanes<T, LANES>, ROWS>(t) }
+        }
+        let t = TileArgs::new((ROWS, 2 * LANES), alpha, a, b, fold, c);
+        // SAFETY: self exists only through detect(), so the CPU has AVX2 and FMA.
+        unsafe { with_fma(&t) }
+    }
+}

@@ -1,0 +1,158 @@
+//! The hot loop, once for every instruction set: a tile of M × N vectors of C stays in registers while k runs.
+//!
+//! Per step of k it loads N vectors of a row of B, broadcasts M elements of a column of A, and issues M·N fused
+//! multiply-adds. 6 × 2 vectors of AVX2 are 12 accumulators + 2 of B + 1 of A = 15 of 16 registers, and 8 loads
+//! per 12 FMAs, so that the two FMA ports, not the two load ports, are the limit.
+
+use matmul_core::{Fold, Scalar};
+
+use crate::micro::TileArgs;
+
+/// A register of `LANES` elements.
+///
+/// # Safety
+/// Loads and stores touch exactly the elements that they name.
+pub unsafe trait Vector<T: Scalar>: Copy {
+    /// Elements in a register.
+    const LANES: usize;
+
+    /// All lanes `x`.
+    ///
+    /// # Safety
+    /// The CPU has this vector's instructions; the same holds for every function of this trait.
+    unsafe fn splat(x: T) -> Self;
+
+    /// `LANES` elements from `p`.
+    ///
+    /// # Safety
+    /// They may be read. No alignment is asked for.
+    unsafe fn load(p: *const T) -> Self;
+
+    /// The first `n` elements from `p` in the low lanes, zero in the others.
+    ///
+    /// # Safety
+    /// 1 ≤ `n` ≤ `LANES`, and `n` elements may be read; no others are.
+    unsafe fn load_first(p: *const T, n: usize) -> Self;
+
+    /// Stores all lanes to `p`.
+    ///
+    /// # Safety
+    /// `LANES` elements may be written.
+    unsafe fn store(self, p: *mut T);
+
+    /// Stores the low `n` lanes to `p`.
+    ///
+    /// # Safety
+    /// 1 ≤ `n` ≤ `LANES`, and `n` elements may be written; no others are.
+    unsafe fn store_first(self, p: *mut T, n: usize);
+
+    /// `self · b`.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn mul(self, b: Self) -> Self;
+
+    /// `self · b + c`, rounded once.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// Runs a tile of up to `mr` rows and `nv` vectors. Call it from a function with the vector's target features:
+/// everything below is inlined into it.
+///
+/// # Safety
+/// The CPU has `V`'s instructions, and `t` was checked against at most 14 rows and `2 * V::LANES` columns.
+#[inline(always)]
+pub unsafe fn run<T: Scalar, V: Vector<T>, const MR: usize>(t: &TileArgs<T>) {
+    // SAFETY: the caller's promise, passed on; 1 <= n <= 2 * LANES and 1 <= m <= MR were checked by TileArgs::new.
+    unsafe {
+        match t.n.div_ceil(V::LANES) {
+            1 => rows::<T, V, MR, 1>(t),
+            _ => rows::<T, V, MR, 2>(t),
+        }
+    }
+}
+
+/// Picks the instance with exactly `t.m` rows, so that an edge costs only its own rows.
+///
+/// # Safety
+/// As for [`run`], and `t.n` needs exactly `N` vectors.
+#[inline(always)]
+unsafe fn rows<T: Scalar, V: Vector<T>, const MR: usize, const N: usize>(t: &TileArgs<T>) {
+    macro_rules! pick {
+        ($($m:literal)*) => {
+            match t.m {
+                // SAFETY: the caller's promise, passed on; the pattern says that t.m == $m.
+                $($m if $m <= MR => unsafe { columns::<T, V, $m, N>(t) },)*
+                m => unreachable!("a tile of {m} rows passed the check for {MR}"),
+            }
+        };
+    }
+    pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+/// # Safety
+/// As for [`run`], and `t` has exactly `M` rows and needs exactly `N` vectors.
+#[inline(always)]
+unsafe fn columns<T: Scalar, V: Vector<T>, const M: usize, const N: usize>(t: &TileArgs<T>) {
+    let last = t.n - (N - 1) * V::LANES;
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        if last == V::LANES {
+            chunk::<T, V, M, N, false>(t, last);
+        } else {
+            chunk::<T, V, M, N, true>(t, last);
+        }
+    }
+}
+
+/// One chunk of k for a tile of M rows and N vectors, the last of which has `last` columns (all if not `PARTIAL`).
+///
+/// # Safety
+/// As for [`columns`].
+#[inline(always)]
+unsafe fn chunk<T: Scalar, V: Vector<T>, const M: usize, const N: usize, const PARTIAL: bool>(
+    t: &TileArgs<T>,
+    last: usize,
+) {
+    // SAFETY: t's constructor checked that rows of B and C hold n = (N-1)*LANES + last contiguous elements and
+    // that the views' shapes agree, and the views vouch for their elements.
+    unsafe {
+        let load = |p: *const T, j: usize| match PARTIAL && j == N - 1 {
+            true => V::load_first(p.add(j * V::LANES), last),
+            false => V::load(p.add(j * V::LANES)),
+        };
+        let mut acc = [[V::splat(T::ZERO); N]; M];
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.k {
+            let b_row: [V; N] = core::array::from_fn(|j| load(b, j));
+            for (i, row) in acc.iter_mut().enumerate() {
+                let a_i = V::splat(*a.offset(i as isize * t.a_rs));
+                for (sum, &b_j) in row.iter_mut().zip(&b_row) {
+                    *sum = a_i.mul_add(b_j, *sum);
+                }
+            }
+            // Wrapping: after the last step the addresses may lie outside.
+            a = a.wrapping_offset(t.a_cs);
+            b = b.wrapping_offset(t.b_rs);
+        }
+
+        let alpha = V::splat(t.alpha);
+        for (i, row) in acc.iter().enumerate() {
+            let c = t.c.offset(i as isize * t.c_rs);
+            for (j, &sum) in row.iter().enumerate() {
+                let new = match t.fold {
+                    Fold::Overwrite => alpha.mul(sum),
+                    Fold::Add => alpha.mul_add(sum, load(c, j)),
+                    Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(load(c, j))),
+                };
+                match PARTIAL && j == N - 1 {
+                    true => new.store_first(c.add(j * V::LANES), last),
+                    false => new.store(c.add(j * V::LANES)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use matmul_blocked::{Blocking, MicroKernel};
+use matmul_core::{Availability, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_simd::{Element, Isa, Simd, Visitor};
+
+/// The best SIMD tile of this CPU on several threads.
+///
+/// `matmul-parallel` knows no instruction set and `matmul-simd` no threads; this is where they meet.
+#[derive(Clone, Copy, Debug)]
+pub struct Parallel {
+    simd: Simd,
+    threads: Option<usize>,
+}
+
+impl Parallel {
+    /// On as many threads as the current rayon pool has when it is called.
+    pub fn new() -> Self {
+        Self { simd: Simd::new(), threads: None }
+    }
+
+    /// Split for `threads` threads, however many the pool has. 0 counts as 1.
+    pub fn with_threads(threads: usize) -> Self {
+        Self { simd: Simd::new(), threads: Some(threads.max(1)) }
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(rayon::current_num_threads)
+    }
+}
+
+impl Default for Parallel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Run<'a, T> {
+    threads: usize,
+    problem: Problem<'a, T>,
+}
+
+impl<T: Scalar> Visitor<T> for Run<'_, T> {
+    type Output = ();
+    fn visit<U: MicroKernel<T>>(self, kernel: U) {
+        matmul_parallel::gemm(kernel, self.threads, Blocking::of::<T, U>(), self.problem);
+    }
+}
+
+impl<T: Element> Kernel<T> for Parallel {
+    fn name(&self) -> &str {
+        "parallel"
+    }
+
+    #[inline]
+    fn availability(&self) -> Availability {
+        Kernel::<T>::availability(&self.simd)
+    }
+
+    fn promise(&self) -> Promise {
+        Promise::SameBits
+    }
+
+    fn tile_shape(&self) -> Option<TileShape> {
+        Kernel::<T>::tile_shape(&self.simd)
+    }
+
+    fn threads(&self) -> usize {
+        self.threads()
+    }
+
+    #[inline]
+    fn run(&self, problem: Problem<'_, T>) {
+        let isa = self.simd.isa().unwrap_or(Isa::Portable);
+        T::with_isa(isa, Run { threads: self.threads(), problem });
+    }
+}

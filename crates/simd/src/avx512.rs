@@ -1,0 +1,111 @@
+//! AVX-512F: 32 registers of 512 bits, and masks for the edges.
+//!
+//! 12 × 2 vectors are 24 accumulators; two vectors of B are 26 registers, and A's elements need none because an
+//! FMA can broadcast its memory operand. 14 loads for 24 FMAs stay below the load ports' two a cycle.
+
+use core::arch::x86_64::*;
+
+use matmul_blocked::tile::Vector;
+
+use crate::stamp::stamp_tile;
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32x16(__m512);
+
+#[derive(Clone, Copy)]
+pub(crate) struct F64x8(__m512d);
+
+/// The low `n` bits, for 0 ≤ n ≤ 16.
+#[inline(always)]
+fn first(n: usize) -> u32 {
+    (1 << n) - 1
+}
+
+/// What f32 and f64 have in common; only the intrinsics' names differ.
+macro_rules! impl_vector {
+    ($v:ident, $t:ident, $lanes:literal, $mask:ident, $splat:ident, $load:ident, $load_masked:ident,
+     $store:ident, $store_masked:ident, $mul:ident, $fma:ident) => {
+        // SAFETY: each load and store touches the elements that it names: all lanes, or those that the mask has
+        // set; masked-off lanes are neither read nor written.
+        unsafe impl Vector<$t> for $v {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> Self {
+                // SAFETY: the caller has AVX-512F.
+                unsafe { Self($splat(x)) }
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> Self {
+                // SAFETY: the caller vouches for all lanes.
+                unsafe { Self($load(p)) }
+            }
+            #[inline(always)]
+            unsafe fn load_first(p: *const $t, n: usize) -> Self {
+                // SAFETY: the caller vouches for n elements.
+                unsafe { Self($load_masked(first(n) as $mask, p)) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t) {
+                // SAFETY: the caller vouches for all lanes.
+                unsafe { $store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $t, n: usize) {
+                // SAFETY: the caller vouches for n elements.
+                unsafe { $store_masked(p, first(n) as $mask, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn mul(self, b: Self) -> Self {
+                // SAFETY: the caller has AVX-512F.
+                unsafe { Self($mul(self.0, b.0)) }
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: the caller has AVX-512F.
+                unsafe { Self($fma(self.0, b.0, c.0)) }
+            }
+        }
+    };
+}
+
+impl_vector!(
+    F32x16,
+    f32,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_maskz_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_mask_storeu_ps,
+    _mm512_mul_ps,
+    _mm512_fmadd_ps
+);
+impl_vector!(
+    F64x8,
+    f64,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_maskz_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_mask_storeu_pd,
+    _mm512_mul_pd,
+    _mm512_fmadd_pd
+);
+
+/// The proof that the CPU has AVX-512F.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The proof, if this CPU has it.
+    pub(crate) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx512f").then_some(Self(()))
+    }
+}
+
+stamp_tile!(Avx512, f32, F32x16, f32_12x32_avx512, mr = 12, "avx512f");
+stamp_tile!(Avx512, f64, F64x8, f64_12x16_avx512, mr = 12, "avx512f");

@@ -1,0 +1,204 @@
+//! The ISA table, and the choice made once per process.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use matmul_blocked::{MicroKernel, Portable};
+use matmul_core::Scalar;
+
+#[cfg(target_arch = "aarch64")]
+use crate::neon::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2::Avx2, avx512::Avx512};
+#[cfg(target_arch = "x86_64")]
+use matmul_blocked::PortableFma;
+
+/// An element type with a tile on every instruction set: `f32` or `f64`.
+pub trait Element: Scalar {
+    /// Hands the tile for `isa` to `visitor`, or `None` if this CPU or build lacks it.
+    fn with_isa<V: Visitor<Self>>(isa: Isa, visitor: V) -> Option<V::Output>;
+}
+
+/// What to do with whichever tile is chosen.
+pub trait Visitor<T: Scalar> {
+    /// The result.
+    type Output;
+    /// Called with the tile; monomorphic, so that everything behind it is compiled for that tile.
+    fn visit<U: MicroKernel<T>>(self, kernel: U) -> Self::Output;
+}
+
+/// The instruction sets, lowest first: one line each, and one file each.
+macro_rules! isa_table {
+    ($($(#[$cfg:meta])? $isa:ident = $name:literal, $needs:literal, $detect:expr;)*) => {
+        /// An instruction set that has a tile of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Isa {
+            $(#[doc = concat!("`", $name, "`: needs ", $needs, ".")] $isa,)*
+        }
+
+        impl Isa {
+            /// All of them, lowest first.
+            pub const ALL: &[Isa] = &[$(Isa::$isa),*];
+
+            /// The name in `MATMUL_MAX_ISA` and in kernel names.
+            pub const fn name(self) -> &'static str {
+                match self { $(Isa::$isa => $name,)* }
+            }
+
+            /// What a machine must have.
+            pub const fn needs(self) -> &'static str {
+                match self { $(Isa::$isa => $needs,)* }
+            }
+        }
+
+        macro_rules! impl_element {
+            ($t:ident) => {
+                impl Element for $t {
+                    #[inline]
+                    fn with_isa<V: Visitor<Self>>(isa: Isa, visitor: V) -> Option<V::Output> {
+                        match isa {
+                            $($(#[$cfg])? Isa::$isa => $detect.map(|kernel| visitor.visit(kernel)),)*
+                            #[allow(unreachable_patterns)]
+                            _ => None,
+                        }
+                    }
+                }
+            };
+        }
+    };
+}
+
+isa_table! {
+    Portable = "portable", "nothing", Some(Portable::detect());
+    #[cfg(target_arch = "x86_64")]
+    PortableFma = "portable-fma", "an x86-64 CPU with AVX2 and FMA", PortableFma::detect();
+    #[cfg(target_arch = "x86_64")]
+    Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA", Avx2::detect();
+    #[cfg(target_arch = "x86_64")]
+    Avx512 = "avx512", "an x86-64 CPU with AVX-512F", Avx512::detect();
+    #[cfg(target_arch = "aarch64")]
+    Neon = "neon", "an AArch64 CPU with NEON", Neon::detect();
+}
+
+impl_element!(f32);
+impl_element!(f64);
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is not in the ISA table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownIsa(String);
+
+impl fmt::Display for UnknownIsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<_> = Isa::ALL.iter().map(|isa| isa.name()).collect();
+        write!(f, "unknown instruction set {:?}, expected one of {}", self.0, known.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownIsa {}
+
+impl FromStr for Isa {
+    type Err = UnknownIsa;
+
+    fn from_str(name: &str) -> Result<Self, UnknownIsa> {
+        Isa::ALL.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| UnknownIsa(name.into()))
+    }
+}
+
+/// Answers whether a tile is there.
+struct Exists;
+
+impl<T: Scalar> Visitor<T> for Exists {
+    type Output = ();
+    fn visit<U: MicroKernel<T>>(self, _: U) {}
+}
+
+impl Isa {
+    /// Whether this CPU and build have its tile.
+    pub fn is_available(self) -> bool {
+        f32::with_isa(self, Exists).is_some()
+    }
+
+    /// The highest that is available, but none above `MATMUL_MAX_ISA` if that is set. Read once per process.
+    ///
+    /// # Errors
+    /// What is wrong, as a noun phrase, if `MATMUL_MAX_ISA` names no instruction set, or `MATMUL_REQUIRE` names
+    /// one that is above the chosen one or missing.
+    pub fn best() -> Result<Isa, &'static str> {
+        static BEST: OnceLock<Result<Isa, String>> = OnceLock::new();
+        match BEST.get_or_init(|| choose(env("MATMUL_MAX_ISA"), env("MATMUL_REQUIRE"), Isa::is_available)) {
+            Ok(isa) => Ok(*isa),
+            Err(needs) => Err(needs),
+        }
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Applies the two environment variables. Names in `require` that are no instruction set (`blas`) are the
+/// harness's business.
+fn choose(
+    max: Option<String>,
+    require: Option<String>,
+    is_available: impl Fn(Isa) -> bool,
+) -> Result<Isa, String> {
+    let max = match max {
+        None => None,
+        Some(name) => Some(name.parse::<Isa>().map_err(|err| format!("another MATMUL_MAX_ISA ({err})"))?),
+    };
+    let best = Isa::ALL
+        .iter()
+        .copied()
+        .filter(|&isa| is_available(isa) && max.is_none_or(|max| isa <= max))
+        .next_back()
+        .unwrap_or(Isa::Portable);
+    for name in require.iter().flat_map(|names| names.split(',')) {
+        match name.trim().parse::<Isa>() {
+            Ok(isa) if !is_available(isa) => return Err(format!("{} (MATMUL_REQUIRE={name})", isa.needs())),
+            Ok(isa) if max.is_some_and(|max| isa > max) => {
+                return Err(format!("a MATMUL_MAX_ISA that allows {name}, which MATMUL_REQUIRE names"));
+            }
+            _ => {}
+        }
+    }
+    Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(name: &str) -> Option<String> {
+        Some(name.into())
+    }
+
+    #[test]
+    fn the_highest_available_is_chosen() {
+        assert_eq!(choose(None, None, |_| false), Ok(Isa::Portable));
+        let last = *Isa::ALL.last().unwrap();
+        assert_eq!(choose(None, None, |_| true), Ok(last));
+        assert_eq!(choose(some("portable"), None, |_| true), Ok(Isa::Portable));
+    }
+
+    #[test]
+    fn an_unknown_maximum_is_named() {
+        let err = choose(some("sse9"), None, |_| true).unwrap_err();
+        assert!(err.contains("sse9") && err.contains("portable"), "{err}");
+    }
+
+    #[test]
+    fn a_missing_requirement_is_an_error() {
+        let last = Isa::ALL.last().unwrap().name();
+        assert!(choose(None, some(last), |isa| isa == Isa::Portable).unwrap_err().contains(last));
+        assert!(choose(some("portable"), some(last), |_| true).unwrap_err().contains("MATMUL_MAX_ISA"));
+        assert!(choose(None, some("blas"), |_| true).is_ok());
+    }
+}

@@ -1,0 +1,91 @@
+//! NEON (AArch64): 32 registers of 128 bits.
+//!
+//! 12 × 2 vectors are 24 accumulators, two vectors of B and one broadcast of A make 27 of 32 registers. Cores with
+//! four FMA pipes of latency 4 (Neoverse V1, Apple's) need 16 chains.
+
+// Safe since Rust 1.87 where the target has NEON; unsafe on the oldest compiler that builds this file.
+#![allow(unused_unsafe)]
+
+use core::arch::aarch64::*;
+
+use matmul_blocked::tile::Vector;
+
+use crate::stamp::stamp_tile;
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32x4(float32x4_t);
+
+#[derive(Clone, Copy)]
+pub(crate) struct F64x2(float64x2_t);
+
+/// What f32 and f64 have in common; only the intrinsics' names differ.
+macro_rules! impl_vector {
+    ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul:ident, $fma:ident) => {
+        // SAFETY: each load and store touches the elements that it names; partial ones go through an array, of
+        // which n elements are copied.
+        unsafe impl Vector<$t> for $v {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> Self {
+                // SAFETY: the caller has NEON.
+                unsafe { Self($splat(x)) }
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> Self {
+                // SAFETY: the caller vouches for all lanes.
+                unsafe { Self($load(p)) }
+            }
+            #[inline(always)]
+            unsafe fn load_first(p: *const $t, n: usize) -> Self {
+                let mut lanes = [0.0; $lanes];
+                // SAFETY: the caller vouches for n ≤ LANES elements; the array is ours.
+                unsafe {
+                    core::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n);
+                    Self($load(lanes.as_ptr()))
+                }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t) {
+                // SAFETY: the caller vouches for all lanes.
+                unsafe { $store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $t, n: usize) {
+                let mut lanes = [0.0; $lanes];
+                // SAFETY: the array is ours; the caller vouches for n ≤ LANES elements.
+                unsafe {
+                    $store(lanes.as_mut_ptr(), self.0);
+                    core::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n);
+                }
+            }
+            #[inline(always)]
+            unsafe fn mul(self, b: Self) -> Self {
+                // SAFETY: the caller has NEON.
+                unsafe { Self($mul(self.0, b.0)) }
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: the caller has NEON. The intrinsic adds to its first argument.
+                unsafe { Self($fma(c.0, self.0, b.0)) }
+            }
+        }
+    };
+}
+
+impl_vector!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmulq_f32, vfmaq_f32);
+impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_f64);
+
+/// The proof that the CPU has NEON.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neon(());
+
+impl Neon {
+    /// The proof, if this CPU has it.
+    pub(crate) fn detect() -> Option<Self> {
+        std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
+    }
+}
+
+stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, "neon");
+stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, "neon");

@@ -1,0 +1,38 @@
+//! The one macro of the SIMD files. It only stamps the `#[target_feature]` function that a tile is inlined into
+//! and the `MicroKernel` impl that calls it.
+
+/// `stamp_tile!(Proof, element, Vector, function, mr = rows, "features")`: a tile of `rows` × 2 vectors.
+macro_rules! stamp_tile {
+    ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $features:literal) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $function(t: &matmul_blocked::TileArgs<$t>) {
+            // SAFETY: the features are enabled here, and TileArgs::new checked the tile.
+            unsafe { matmul_blocked::tile::run::<$t, $vector, $mr>(t) }
+        }
+
+        impl matmul_blocked::MicroKernel<$t> for $isa {
+            const MR: usize = $mr;
+            const NR: usize = 2 * <$vector as Vector<$t>>::LANES;
+
+            #[inline(always)]
+            fn run(
+                self,
+                alpha: $t,
+                a: matmul_core::MatRef<'_, $t>,
+                b: matmul_core::MatRef<'_, $t>,
+                fold: matmul_core::Fold<$t>,
+                c: matmul_core::MatMut<'_, $t>,
+            ) {
+                let shape = (
+                    <Self as matmul_blocked::MicroKernel<$t>>::MR,
+                    <Self as matmul_blocked::MicroKernel<$t>>::NR,
+                );
+                let t = matmul_blocked::TileArgs::new(shape, alpha, a, b, fold, c);
+                // SAFETY: self exists only through detect(), so the CPU has the features.
+                unsafe { $function(&t) }
+            }
+        }
+    };
+}
+
+pub(crate) use stamp_tile;
