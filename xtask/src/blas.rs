@@ -1,0 +1,201 @@
+//! Which BLAS to link.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+
+use crate::Error;
+
+/// What `--blas` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choice {
+    /// OpenBLAS as pkg-config finds it
+    System,
+    /// BLIS, built from source (needs a C compiler, make and a POSIX shell)
+    Bundled,
+    /// No BLAS
+    None,
+}
+
+/// What there is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Blas {
+    /// OpenBLAS, found by pkg-config.
+    System,
+    /// BLIS, built from source.
+    Bundled,
+    /// None, with why and the command that brings one.
+    Missing { reason: String },
+}
+
+impl Blas {
+    /// Takes what was asked for, else finds, else installs one. `offline` does without the last.
+    pub(crate) fn decide(choice: Option<Choice>, offline: bool) -> Result<Self, Error> {
+        match choice {
+            Some(Choice::System) => Ok(Blas::System),
+            Some(Choice::Bundled) => Ok(Blas::Bundled),
+            Some(Choice::None) => Ok(Blas::Missing { reason: "left out by --blas none".into() }),
+            None if pkg_config_finds_openblas() => Ok(Blas::System),
+            None => install(offline),
+        }
+    }
+
+    /// What cargo must be told.
+    pub(crate) fn cargo_args(&self) -> &'static [&'static str] {
+        match self {
+            Blas::System => &["--features", "openblas-system"],
+            Blas::Bundled => &["--features", "blis-bundled"],
+            Blas::Missing { .. } => &[],
+        }
+    }
+}
+
+/// Removes `--blas X` or `--blas=X` from arguments that are otherwise passed on.
+pub(crate) fn take_choice(args: &mut Vec<OsString>) -> Result<Option<Choice>, Error> {
+    let mut choice = None;
+    let mut i = 0;
+    while i < args.len() && args[i] != "--" {
+        let value = match args[i].to_str().map(|arg| (arg, arg.strip_prefix("--blas="))) {
+            Some((_, Some(value))) => value.to_owned(),
+            Some(("--blas", _)) if i + 1 < args.len() => args.remove(i + 1).to_string_lossy().into(),
+            Some(("--blas", _)) => return Err(Error::Blas { found: "nothing".into() }),
+            _ => {
+                i += 1;
+                continue;
+            }
+        };
+        args.remove(i);
+        choice = Some(Choice::from_str(&value, false).map_err(|_| Error::Blas { found: value })?);
+    }
+    Ok(choice)
+}
+
+fn pkg_config_finds_openblas() -> bool {
+    let pkg_config = env::var_os("PKG_CONFIG").unwrap_or_else(|| "pkg-config".into());
+    succeeds(Command::new(pkg_config).args(["--exists", "openblas"]))
+}
+
+/// Installs OpenBLAS where that can be done unasked (root, nobody at the terminal) or after asking.
+fn install(offline: bool) -> Result<Blas, Error> {
+    let missing = |why: &str| Blas::Missing { reason: format!("{why}; {}", hint()) };
+    if !cfg!(target_os = "linux") || !succeeds(Command::new("apt-get").arg("--version")) {
+        return Ok(missing("pkg-config finds no openblas"));
+    }
+    if offline {
+        return Ok(missing("pkg-config finds no openblas, and --offline installs none"));
+    }
+    let root = is_root();
+    if io::stdin().is_terminal() {
+        if !ask("pkg-config finds no openblas. Install libopenblas-dev with apt-get? [y/N] ")? {
+            return Ok(missing("pkg-config finds no openblas"));
+        }
+    } else if !root {
+        return Ok(missing("pkg-config finds no openblas, and only root may install it"));
+    }
+    match apt_get_install(root) {
+        Ok(()) if pkg_config_finds_openblas() => {
+            eprintln!("BLAS: installed libopenblas-dev and pkg-config with apt-get");
+            Ok(Blas::System)
+        }
+        Ok(()) => Ok(missing("libopenblas-dev is installed, but pkg-config does not find it")),
+        Err(why) => Ok(missing(&format!("apt-get could not install libopenblas-dev ({why})"))),
+    }
+}
+
+/// How to get a BLAS here.
+fn hint() -> &'static str {
+    if cfg!(target_os = "linux") {
+        "`apt-get install libopenblas-dev pkg-config` (or your distribution's equivalent) brings it, \
+         `--blas bundled` builds BLIS"
+    } else if cfg!(target_os = "macos") {
+        "`brew install openblas pkg-config` and `export PKG_CONFIG_PATH=$(brew --prefix openblas)/lib/pkgconfig` \
+         bring it, `--blas bundled` builds BLIS"
+    } else {
+        "`--blas-lib PATH` loads one at run time"
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
+fn ask(question: &str) -> Result<bool, Error> {
+    eprint!("{question}");
+    let mut answer = String::new();
+    let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
+    read.map_err(|source| Error::Read { what: "the answer".into(), source })?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// apt-get install, after an update if the package lists lack it. The error is apt's last line.
+fn apt_get_install(root: bool) -> Result<(), String> {
+    let install = ["install", "-qq", "--no-install-recommends", "-y", "libopenblas-dev", "pkg-config"];
+    apt_get(root, &install).or_else(|_| {
+        // An update that reaches some of its mirrors may be enough.
+        let update = apt_get(root, &["update", "-qq"]);
+        apt_get(root, &install).map_err(|why| update.err().unwrap_or(why))
+    })
+}
+
+fn apt_get(root: bool, args: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(if root { "env" } else { "sudo" });
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args);
+    let output = command.output().map_err(|err| err.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(stderr.lines().last().unwrap_or("no message").trim().to_owned())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(args: &[&str]) -> (Result<Option<Choice>, Error>, Vec<String>) {
+        let mut args: Vec<OsString> = args.iter().map(Into::into).collect();
+        let choice = take_choice(&mut args);
+        (choice, args.iter().map(|arg| arg.to_string_lossy().into()).collect())
+    }
+
+    #[test]
+    fn choice_is_taken_from_anywhere() {
+        let (choice, rest) = take(&["--quick", "--blas", "none", "--blas-lib", "x.so"]);
+        assert_eq!(choice.unwrap(), Some(Choice::None));
+        assert_eq!(rest, ["--quick", "--blas-lib", "x.so"]);
+
+        let (choice, rest) = take(&["--blas=bundled"]);
+        assert_eq!(choice.unwrap(), Some(Choice::Bundled));
+        assert!(rest.is_empty());
+
+        let (choice, rest) = take(&["--", "--blas", "none"]);
+        assert_eq!(choice.unwrap(), None);
+        assert_eq!(rest.len(), 3);
+    }
+
+    #[test]
+    fn wrong_choices_are_named() {
+        assert!(take(&["--blas", "mkl"]).0.unwrap_err().to_string().contains("mkl"));
+        assert!(take(&["--blas"]).0.unwrap_err().to_string().contains("nothing"));
+    }
+
+    #[test]
+    fn what_is_asked_for_decides() {
+        assert_eq!(Blas::decide(Some(Choice::System), true).unwrap(), Blas::System);
+        assert_eq!(
+            Blas::decide(Some(Choice::Bundled), true).unwrap().cargo_args(),
+            ["--features", "blis-bundled"]
+        );
+        let none = Blas::decide(Some(Choice::None), true).unwrap();
+        assert!(none.cargo_args().is_empty());
+        assert!(matches!(none, Blas::Missing { reason } if reason.contains("--blas none")));
+    }
+}
