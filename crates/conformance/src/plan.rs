@@ -1,0 +1,60 @@
+use crate::Family;
+
+/// How much of each family runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    Quick,
+    Standard,
+    Full,
+}
+
+/// What to run, and how much of it. Every limit that leaves a case out is a row of the report.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) depth: Depth,
+    pub(crate) seed: u64,
+    pub(crate) case_limit: u64,
+    pub(crate) family_limit: u64,
+    pub(crate) families: Vec<Family>,
+}
+
+impl Plan {
+    /// About a second for a fast kernel: before a benchmark, or under an emulator.
+    pub fn quick() -> Self {
+        Plan { case_limit: 1 << 22, family_limit: 1 << 24, ..Plan::new(Depth::Quick) }
+    }
+
+    /// Some seconds for a fast kernel: what a kernel's own tests run.
+    pub fn standard() -> Self {
+        Plan { case_limit: 1 << 26, family_limit: 1 << 28, ..Plan::new(Depth::Standard) }
+    }
+
+    /// Minutes: every combination, and shapes past every block size.
+    pub fn full() -> Self {
+        Plan { case_limit: 1 << 31, family_limit: 1 << 34, ..Plan::new(Depth::Full) }
+    }
+
+    fn new(depth: Depth) -> Self {
+        Plan { depth, seed: 42, case_limit: 0, family_limit: 0, families: Family::ALL.to_vec() }
+    }
+
+    /// The same plan on other inputs.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Plan { seed, ..self }
+    }
+
+    /// Leaves out cases of more than `madds` multiply-adds, for slow kernels and emulators.
+    pub fn with_case_limit(self, madds: u64) -> Self {
+        Plan { case_limit: madds, ..self }
+    }
+
+    /// Stops a family, which runs its cheapest cases first, at `madds` multiply-adds.
+    pub fn with_family_limit(self, madds: u64) -> Self {
+        Plan { family_limit: madds, ..self }
+    }
+
+    /// Runs these families and no others; the report says so.
+    pub fn only(self, families: &[Family]) -> Self {
+        Plan { families: families.to_vec(), ..self }
+    }
+}
