@@ -1,0 +1,218 @@
+//! Real data, from files in a folder or from addresses.
+
+use crate::dataset::EDGE;
+use crate::files::{self, read_verified};
+use crate::npy::Element;
+use crate::pickle::{self, Array, Data};
+use crate::{Error, FileEntry, Manifest, Mnist, Origin, PIXELS, Progress, Split, idx};
+use std::path::{Path, PathBuf};
+
+/// The pickle's names, in the order of preference.
+const PICKLES: [&str; 2] = ["mnist.pkl.gz", "mnist.pkl"];
+/// A pickle has this much beside its arrays at most; the lesson's has about 1 KB.
+const PICKLE_OVERHEAD: u64 = 64 * 1024;
+
+/// Where files that are not in the folder may come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Remote<'a> {
+    /// Nowhere.
+    None,
+    /// Base addresses of the IDX files.
+    Idx(&'a [String]),
+    /// Address of a pickle.
+    Pickle(&'a str),
+}
+
+/// Loads the data set from the files in `dir`, fetching into it what is missing or damaged. What had to be fetched
+/// again is noted. The result is verified.
+pub(crate) fn load(
+    dir: &Path,
+    remote: Remote<'_>,
+    manifest: &Manifest,
+    progress: &mut Progress<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Mnist, Error> {
+    if let Remote::Pickle(url) = remote {
+        return fetched_pickle(url, dir, manifest, progress);
+    }
+    if !manifest.files.all().iter().any(|entry| local(dir, entry).is_some()) {
+        let pickle = PICKLES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+        match (pickle.map(|path| load_pickle(&path, manifest)), remote) {
+            (Some(Ok(mnist)), _) => return Ok(mnist),
+            (Some(Err(e)), Remote::Idx(_)) => notes.push(e.to_string()),
+            (Some(Err(e)), _) => return Err(e),
+            (None, Remote::Idx(_)) => {}
+            (None, _) => {
+                let expected =
+                    format!("{}.gz (and three more) or {}", manifest.files.train_images.name, PICKLES[0]);
+                return Err(Error::Missing { dir: dir.to_owned(), expected });
+            }
+        }
+    }
+    let mnist = from_idx(manifest, &mut |entry| idx_file(dir, entry, remote, progress, notes))?;
+    mnist.verify(manifest)?;
+    Ok(mnist)
+}
+
+/// Loads the data set from one pickle.
+pub(crate) fn load_pickle(path: &Path, manifest: &Manifest) -> Result<Mnist, Error> {
+    let mnist = read_pickle(path, manifest)?;
+    mnist.verify(manifest)?;
+    Ok(mnist)
+}
+
+fn local(dir: &Path, entry: &FileEntry) -> Option<PathBuf> {
+    [format!("{}.gz", entry.name), entry.name.clone()].iter().map(|n| dir.join(n)).find(|path| path.is_file())
+}
+
+/// One IDX file, decompressed: from the folder if it is there and whole, else from a mirror.
+fn idx_file(
+    dir: &Path,
+    entry: &FileEntry,
+    remote: Remote<'_>,
+    progress: &mut Progress<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<u8>, Error> {
+    let found = local(dir, entry).map(|path| read_verified(&path, entry));
+    match (found, remote) {
+        (Some(Ok(bytes)), _) => Ok(bytes),
+        (found, Remote::Idx(mirrors)) => {
+            notes.extend(found.and_then(Result::err).map(|e| e.to_string()));
+            fetched_idx(mirrors, dir, entry, progress)
+        }
+        (Some(Err(e)), _) => Err(e),
+        (None, _) => {
+            let expected = format!("{}.gz (or without .gz)", entry.name);
+            Err(Error::Missing { dir: dir.to_owned(), expected })
+        }
+    }
+}
+
+fn from_idx(
+    manifest: &Manifest,
+    get: &mut dyn FnMut(&FileEntry) -> Result<Vec<u8>, Error>,
+) -> Result<Mnist, Error> {
+    let mut files = Vec::new();
+    for entry in manifest.files.all() {
+        files.push(get(entry)?);
+    }
+    let rows = |split| manifest.splits.get(split).rows;
+    let (train, test) = (rows(Split::Train) + rows(Split::Valid), rows(Split::Test));
+    let [tx, ty, vx, vy] = manifest.files.all();
+    let parts = [
+        images(tx, &files[0], train)?,
+        labels(ty, &files[1], train)?,
+        images(vx, &files[2], test)?,
+        labels(vy, &files[3], test)?,
+    ];
+    Ok(Mnist::from_bytes(rows(Split::Train), parts, Origin::Idx))
+}
+
+fn images<'a>(entry: &FileEntry, bytes: &'a [u8], rows: usize) -> Result<&'a [u8], Error> {
+    idx::images(bytes, clamp(rows), EDGE as u32, EDGE as u32)
+        .map_err(|source| Error::Idx { path: PathBuf::from(&entry.name), source })
+}
+
+fn labels<'a>(entry: &FileEntry, bytes: &'a [u8], rows: usize) -> Result<&'a [u8], Error> {
+    idx::labels(bytes, clamp(rows)).map_err(|source| Error::Idx { path: PathBuf::from(&entry.name), source })
+}
+
+/// A manifest with more than 2^32 rows fits no IDX file; the header's check will say so.
+fn clamp(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+fn read_pickle(path: &Path, manifest: &Manifest) -> Result<Mnist, Error> {
+    let row = (PIXELS * f32::SIZE + i64::SIZE) as u64;
+    let rows: usize = Split::ALL.iter().map(|&s| manifest.splits.get(s).rows).sum();
+    let limit = rows as u64 * row + PICKLE_OVERHEAD;
+    let arrays = pickle::read(files::open(path)?, limit)
+        .map_err(|source| Error::Pickle { path: path.to_owned(), source })?;
+    let [(tx, ty), (vx, vy), (sx, sy)] = arrays;
+    let rows = |split| manifest.splits.get(split).rows;
+    Ok(Mnist {
+        x_train: pixels("x_train", tx, rows(Split::Train))?,
+        y_train: digits("y_train", ty, rows(Split::Train))?,
+        x_valid: pixels("x_valid", vx, rows(Split::Valid))?,
+        y_valid: digits("y_valid", vy, rows(Split::Valid))?,
+        x_test: pixels("x_test", sx, rows(Split::Test))?,
+        y_test: digits("y_test", sy, rows(Split::Test))?,
+        origin: Origin::Pickle,
+        notes: Vec::new(),
+    })
+}
+
+fn pixels(name: &str, array: Array, rows: usize) -> Result<Vec<f32>, Error> {
+    match array.data {
+        Data::F32(data) if array.shape == [rows, PIXELS] => Ok(data),
+        data => Err(shape_error(name, format!("<f4 ({rows}, {PIXELS})"), &data, &array.shape)),
+    }
+}
+
+fn digits(name: &str, array: Array, rows: usize) -> Result<Vec<i64>, Error> {
+    match array.data {
+        Data::I64(data) if array.shape == [rows] => Ok(data),
+        data => Err(shape_error(name, format!("<i8 ({rows},)"), &data, &array.shape)),
+    }
+}
+
+fn shape_error(name: &str, expected: String, data: &Data, shape: &[usize]) -> Error {
+    let descr = match data {
+        Data::F32(_) => f32::DESCR,
+        Data::I64(_) => i64::DESCR,
+    };
+    Error::Shape { array: name.to_owned(), expected, found: format!("{descr} {shape:?}") }
+}
+
+#[cfg(feature = "fetch")]
+fn fetched_idx(
+    mirrors: &[String],
+    dir: &Path,
+    entry: &FileEntry,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<u8>, Error> {
+    let name = format!("{}.gz", entry.name);
+    let urls: Vec<String> = mirrors.iter().map(|m| format!("{}/{name}", m.trim_end_matches('/'))).collect();
+    // A good copy is shorter than its content, or a little longer where it was stored without compression.
+    let limit = entry.bytes + entry.bytes / 1000 + 1024;
+    crate::fetch::fetch(&urls, &dir.join(name), limit, progress, |path| read_verified(path, entry))
+}
+
+#[cfg(feature = "fetch")]
+fn fetched_pickle(
+    url: &str,
+    dir: &Path,
+    manifest: &Manifest,
+    progress: &mut Progress<'_>,
+) -> Result<Mnist, Error> {
+    let name = if url.ends_with(".gz") { PICKLES[0] } else { PICKLES[1] };
+    let path = dir.join(name);
+    if path.is_file() {
+        // The copy of an earlier run, verified like a new one.
+        if let Ok(mnist) = load_pickle(&path, manifest) {
+            return Ok(mnist);
+        }
+    }
+    // 16 MB compressed, 220 MB not.
+    let limit = 256 << 20;
+    crate::fetch::fetch(&[url.to_owned()], &path, limit, progress, |path| load_pickle(path, manifest))
+}
+
+#[cfg(not(feature = "fetch"))]
+const NO_FETCH: &str = "this build lacks the feature `fetch`";
+
+#[cfg(not(feature = "fetch"))]
+fn fetched_idx(
+    mirrors: &[String],
+    _: &Path,
+    entry: &FileEntry,
+    _: &mut Progress<'_>,
+) -> Result<Vec<u8>, Error> {
+    let url = format!("{}{}.gz", mirrors.first().map_or("", String::as_str), entry.name);
+    Err(Error::NoNetwork { url, reason: NO_FETCH })
+}
+
+#[cfg(not(feature = "fetch"))]
+fn fetched_pickle(url: &str, _: &Path, _: &Manifest, _: &mut Progress<'_>) -> Result<Mnist, Error> {
+    Err(Error::NoNetwork { url: url.to_owned(), reason: NO_FETCH })
+}
