@@ -5,7 +5,7 @@ use crate::MicroKernel;
 /// How large the blocks are that the loops keep in each cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
-    /// Rows of a packed block of A, a multiple of MR. The block is MC × 256.
+    /// Rows of A and C that a thread takes at a time, a multiple of MR.
     pub mc: usize,
     /// Columns of a packed block of B, a multiple of NR.
     pub nc: usize,
@@ -13,15 +13,14 @@ pub struct Blocking {
     pub kc: usize,
 }
 
-/// Half of the 512 KiB L2 of Zen 2 and 3, a quarter of Zen 4's and later cores' 1 MiB; the rest is for B's panels
-/// and the rows of C that pass through.
+/// The part of A that a thread goes through for one block of B: a quarter of a 1 MiB L2.
 const A_BLOCK_BYTES: usize = 256 << 10;
 /// An eighth of a 32 MiB L3, so that it also fits the smaller share of a core in a busy socket.
 const B_BLOCK_BYTES: usize = 4 << 20;
 
 impl Blocking {
-    /// The blocks for tiles of `U`: the depth first, because C is read and written once per KC, then as many
-    /// columns and rows as fit.
+    /// The blocks for tiles of `U`: the depth first, because C is fetched once per KC, then as many columns as
+    /// fit.
     pub const fn of<T: Scalar, U: MicroKernel<T>>() -> Self {
         let kc = 4 * K_CHUNK;
         let nc = B_BLOCK_BYTES / (kc * size_of::<T>());

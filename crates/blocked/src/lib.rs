@@ -44,22 +44,26 @@ pub const fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
 /// The portable kernel, on the calling thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked {
-    fma: bool,
+    #[cfg(target_arch = "x86_64")]
+    fma: Option<PortableFma>,
 }
 
 impl Blocked {
     /// With the CPU's fused multiply-add if it has one.
     pub fn new() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        return Self { fma: PortableFma::detect().is_some() };
-        #[cfg(not(target_arch = "x86_64"))]
-        return Self { fma: false };
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            fma: PortableFma::detect(),
+        }
     }
 
     /// As compiled for any CPU of the target. Where that does not include a fused multiply-add (x86) every one is
     /// a call of the C library: the same bits, slowly.
     pub fn baseline() -> Self {
-        Self { fma: false }
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            fma: None,
+        }
     }
 }
 
@@ -85,10 +89,8 @@ impl<T: Scalar> Kernel<T> for Blocked {
     fn run(&self, problem: Problem<'_, T>) {
         let blocking = Blocking::of::<T, Portable>();
         #[cfg(target_arch = "x86_64")]
-        if self.fma {
-            if let Some(kernel) = PortableFma::detect() {
-                return gemm(kernel, &Serial, blocking, problem);
-            }
+        if let Some(kernel) = self.fma {
+            return gemm(kernel, &Serial, blocking, problem);
         }
         gemm(Portable::detect(), &Serial, blocking, problem);
     }

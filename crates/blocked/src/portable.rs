@@ -31,9 +31,12 @@ unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
     #[inline(always)]
     unsafe fn load_first(p: *const T, n: usize) -> Self {
         let mut lanes = [T::ZERO; N];
-        for (l, lane) in lanes.iter_mut().enumerate().take(n) {
-            // SAFETY: l < n, and n elements may be read.
-            *lane = unsafe { *p.add(l) };
+        // N tests instead of n steps: a loop of unknown length becomes a call of memcpy.
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be read.
+                *lane = unsafe { *p.add(l) };
+            }
         }
         Self(lanes)
     }
@@ -46,9 +49,11 @@ unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
 
     #[inline(always)]
     unsafe fn store_first(self, p: *mut T, n: usize) {
-        for (l, lane) in self.0.into_iter().enumerate().take(n) {
-            // SAFETY: l < n, and n elements may be written.
-            unsafe { *p.add(l) = lane }
+        for (l, lane) in self.0.into_iter().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be written.
+                unsafe { *p.add(l) = lane }
+            }
         }
     }
 

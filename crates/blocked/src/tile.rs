@@ -100,20 +100,31 @@ unsafe fn columns<T: Scalar, V: Vector<T>, const M: usize, const N: usize>(t: &T
     let last = t.n - (N - 1) * V::LANES;
     // SAFETY: the caller's promise, passed on.
     unsafe {
-        if last == V::LANES {
-            chunk::<T, V, M, N, false>(t, last);
-        } else {
-            chunk::<T, V, M, N, true>(t, last);
+        match (last == V::LANES, t.a_rs == 1) {
+            (true, true) => chunk::<T, V, M, N, false, true>(t, last),
+            (true, false) => chunk::<T, V, M, N, false, false>(t, last),
+            (false, true) => chunk::<T, V, M, N, true, true>(t, last),
+            (false, false) => chunk::<T, V, M, N, true, false>(t, last),
         }
     }
 }
 
 /// One chunk of k for a tile of M rows and N vectors, the last of which has `last` columns (all if not `PARTIAL`).
 ///
+/// `UNIT` says that a_rs is 1, as in a packed panel: then the M addresses of a step are one register plus a
+/// constant.
+///
 /// # Safety
 /// As for [`columns`].
 #[inline(always)]
-unsafe fn chunk<T: Scalar, V: Vector<T>, const M: usize, const N: usize, const PARTIAL: bool>(
+unsafe fn chunk<
+    T: Scalar,
+    V: Vector<T>,
+    const M: usize,
+    const N: usize,
+    const PARTIAL: bool,
+    const UNIT: bool,
+>(
     t: &TileArgs<T>,
     last: usize,
 ) {
@@ -125,11 +136,12 @@ unsafe fn chunk<T: Scalar, V: Vector<T>, const M: usize, const N: usize, const P
             false => V::load(p.add(j * V::LANES)),
         };
         let mut acc = [[V::splat(T::ZERO); N]; M];
+        let a_rs = if UNIT { 1 } else { t.a_rs };
         let (mut a, mut b) = (t.a, t.b);
         for _ in 0..t.k {
             let b_row: [V; N] = core::array::from_fn(|j| load(b, j));
             for (i, row) in acc.iter_mut().enumerate() {
-                let a_i = V::splat(*a.offset(i as isize * t.a_rs));
+                let a_i = V::splat(*a.offset(i as isize * a_rs));
                 for (sum, &b_j) in row.iter_mut().zip(&b_row) {
                     *sum = a_i.mul_add(b_j, *sum);
                 }
@@ -139,18 +151,46 @@ unsafe fn chunk<T: Scalar, V: Vector<T>, const M: usize, const N: usize, const P
             b = b.wrapping_offset(t.b_rs);
         }
 
+        // The fold is chosen outside the loops over the tile: inside, they would not unroll, and the accumulators
+        // would go through the stack (4 % of a tile of AVX-512 at k = 256).
         let alpha = V::splat(t.alpha);
-        for (i, row) in acc.iter().enumerate() {
+        match t.fold {
+            Fold::Overwrite => {
+                write::<T, V, M, N, PARTIAL>(t, last, acc, |_, _, sum| alpha.mul(sum));
+            }
+            Fold::Add => {
+                write::<T, V, M, N, PARTIAL>(t, last, acc, |c, j, sum| alpha.mul_add(sum, load(c, j)));
+            }
+            Fold::Scale(beta) => {
+                let beta = V::splat(beta);
+                write::<T, V, M, N, PARTIAL>(t, last, acc, |c, j, sum| {
+                    alpha.mul_add(sum, beta.mul(load(c, j)))
+                });
+            }
+        }
+    }
+}
+
+/// Stores `new(row of C, vector of the row, sum)` for each sum of the tile.
+///
+/// # Safety
+/// As for [`columns`].
+#[inline(always)]
+unsafe fn write<T: Scalar, V: Vector<T>, const M: usize, const N: usize, const PARTIAL: bool>(
+    t: &TileArgs<T>,
+    last: usize,
+    acc: [[V; N]; M],
+    new: impl Fn(*mut T, usize, V) -> V,
+) {
+    for (i, row) in acc.into_iter().enumerate() {
+        // SAFETY: i < M, and C's view vouches for (N-1)*LANES + last elements of each row.
+        unsafe {
             let c = t.c.offset(i as isize * t.c_rs);
-            for (j, &sum) in row.iter().enumerate() {
-                let new = match t.fold {
-                    Fold::Overwrite => alpha.mul(sum),
-                    Fold::Add => alpha.mul_add(sum, load(c, j)),
-                    Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(load(c, j))),
-                };
+            for (j, sum) in row.into_iter().enumerate() {
+                let value = new(c, j, sum);
                 match PARTIAL && j == N - 1 {
-                    true => new.store_first(c.add(j * V::LANES), last),
-                    false => new.store(c.add(j * V::LANES)),
+                    true => value.store_first(c.add(j * V::LANES), last),
+                    false => value.store(c.add(j * V::LANES)),
                 }
             }
         }

@@ -70,8 +70,17 @@ where
     let work = problem.m().saturating_mul(problem.n()).saturating_mul(problem.k());
     match threads.min(work / MIN_WORK_PER_THREAD) {
         0 | 1 => matmul_blocked::gemm(kernel, &Serial, blocking, problem),
-        threads => matmul_blocked::gemm(kernel, &Rayon { threads }, blocking, problem),
+        threads => gemm_on(kernel, threads, blocking, problem),
     }
+}
+
+/// C ← α·A·B + β·C by the tiles of `kernel`, split for `threads` threads however small it is.
+pub fn gemm_on<T, U>(kernel: U, threads: usize, blocking: Blocking, problem: Problem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    matmul_blocked::gemm(kernel, &Rayon { threads: threads.max(1) }, blocking, problem);
 }
 
 /// The blocked product with the tiles of `U` on several threads.

@@ -157,8 +157,7 @@ fn choose(
     let best = Isa::ALL
         .iter()
         .copied()
-        .filter(|&isa| is_available(isa) && max.is_none_or(|max| isa <= max))
-        .next_back()
+        .rfind(|&isa| is_available(isa) && max.is_none_or(|max| isa <= max))
         .unwrap_or(Isa::Portable);
     for name in require.iter().flat_map(|names| names.split(',')) {
         match name.trim().parse::<Isa>() {

@@ -28,22 +28,40 @@ pub fn l1_tile<T: Element>(repeats: u64) -> u64 {
         fn visit<U: MicroKernel<T>>(self, kernel: U) -> u64 {
             // Half the depth where a panel of B would fill the cache by itself: 256 * 32 * 4 B = 32 KiB.
             let k = if U::NR * size_of::<T>() > 64 { K_CHUNK / 2 } else { K_CHUNK };
-            let a = vec![T::ONE; U::MR * k];
-            let b = vec![T::ONE; U::NR * k];
-            let mut c = vec![T::ZERO; U::MR * U::NR];
+            let mut a = aligned(U::MR * k);
+            let mut b = aligned(U::NR * k);
+            let mut c = aligned(U::MR * U::NR);
             for _ in 0..self.0 {
-                let a = MatRef::from_col_major(black_box(&a), U::MR, k);
-                let b = MatRef::from_row_major(black_box(&b), k, U::NR);
-                let c = MatMut::from_row_major(black_box(&mut c), U::MR, U::NR);
+                let a = MatRef::from_col_major(black_box(a.slice()), U::MR, k);
+                let b = MatRef::from_row_major(black_box(b.slice()), k, U::NR);
+                let c = MatMut::from_row_major(black_box(c.slice()), U::MR, U::NR);
                 if let (Ok(a), Ok(b), Ok(c)) = (a, b, c) {
                     kernel.run(T::ONE, a, b, Fold::Overwrite, c);
                 }
             }
-            black_box(&c);
             2 * self.0 * (U::MR * U::NR * k) as u64
         }
     }
     T::with_isa(Isa::best().unwrap_or(Isa::Portable), Tile(repeats)).unwrap_or(0)
+}
+
+/// Elements that begin a cache line, as packed panels do: unaligned vectors would straddle two.
+struct Aligned<T> {
+    storage: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+fn aligned<T: Scalar>(len: usize) -> Aligned<T> {
+    let storage = vec![T::ONE; len + 64 / size_of::<T>()];
+    let start = storage.as_ptr().align_offset(64);
+    Aligned { storage, start, len }
+}
+
+impl<T> Aligned<T> {
+    fn slice(&mut self) -> &mut [T] {
+        &mut self.storage[self.start..self.start + self.len]
+    }
 }
 
 /// An element type whose FMA peak can be measured.

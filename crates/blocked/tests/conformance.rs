@@ -1,0 +1,67 @@
+//! The portable kernel and the loops around it, certified.
+
+use matmul_blocked::{Blocked, Blocking, MicroKernel, Serial, gemm};
+use matmul_conformance::{Plan, check, check_same_bits};
+use matmul_core::{Fold, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
+
+#[test]
+fn portable_f32() {
+    check::<f32>(&Blocked::new(), &Plan::standard()).assert_passed();
+}
+
+#[test]
+fn portable_f64() {
+    check::<f64>(&Blocked::new(), &Plan::standard()).assert_passed();
+}
+
+/// The build for any CPU of the target, where a fused multiply-add may be a call of the C library.
+#[test]
+fn baseline_has_the_same_bits() {
+    let plan = Plan::quick();
+    check_same_bits::<f32>(&[&Blocked::new(), &Blocked::baseline()], &plan).assert_passed();
+    check_same_bits::<f64>(&[&Blocked::new(), &Blocked::baseline()], &plan).assert_passed();
+}
+
+/// A tile whose sides divide nothing, in blocks so small that every loop turns several times.
+#[derive(Clone, Copy)]
+struct Odd;
+
+const ODD_BLOCKS: Blocking = Blocking { mc: 9, nc: 15, kc: 512 };
+
+impl<T: Scalar> MicroKernel<T> for Odd {
+    const MR: usize = 3;
+    const NR: usize = 5;
+
+    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, mut c: MatMut<'_, T>) {
+        for i in 0..c.nrows() {
+            for j in 0..c.ncols() {
+                let sum = (0..a.ncols()).fold(T::ZERO, |sum, p| a.at(i, p).mul_add(b.at(p, j), sum));
+                let new = fold.apply(alpha, sum, || c.at(i, j));
+                c.set(i, j, new);
+            }
+        }
+    }
+}
+
+impl<T: Scalar> Kernel<T> for Odd {
+    fn name(&self) -> &str {
+        "odd"
+    }
+    fn promise(&self) -> Promise {
+        Promise::SameBits
+    }
+    fn tile_shape(&self) -> Option<TileShape> {
+        let Blocking { mc, nc, kc } = ODD_BLOCKS;
+        Some(TileShape { mr: 3, nr: 5, mc, kc, nc })
+    }
+    fn run(&self, problem: Problem<'_, T>) {
+        gemm(*self, &Serial, ODD_BLOCKS, problem);
+    }
+}
+
+#[test]
+fn loops_with_odd_tiles_and_tiny_blocks() {
+    let plan = Plan::standard().with_family_limit(1 << 26);
+    check::<f32>(&Odd, &plan).assert_passed();
+    check::<f64>(&Odd, &plan).assert_passed();
+}

@@ -1,0 +1,129 @@
+//! The loops on rayon's threads: certified at 1 to 8 threads, inside and outside pools.
+
+use matmul_blocked::{Blocked, Blocking, MicroKernel, Portable};
+use matmul_conformance::{Plan, check, check_same_bits};
+use matmul_core::{Fold, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
+use matmul_parallel::Parallel;
+use matmul_simd::{Element, Isa, Visitor};
+
+/// Hands `Parallel` with the best tile at each of 1 to 8 threads to a function.
+struct Threads<F>(F);
+
+impl<T: Scalar, F: FnOnce(&[&dyn Kernel<T>])> Visitor<T> for Threads<F> {
+    type Output = ();
+    fn visit<U: MicroKernel<T>>(self, kernel: U) {
+        let kernels: Vec<Parallel<U>> =
+            (1..=8).map(|threads| Parallel::with_threads(kernel, threads)).collect();
+        let kernels: Vec<&dyn Kernel<T>> = kernels.iter().map(|kernel| kernel as &dyn Kernel<T>).collect();
+        (self.0)(&kernels);
+    }
+}
+
+fn with_threads<T: Element>(f: impl FnOnce(&[&dyn Kernel<T>])) {
+    let isa = Isa::best().expect("MATMUL_MAX_ISA and MATMUL_REQUIRE can be satisfied");
+    T::with_isa(isa, Threads(f)).expect("the best instruction set is available");
+}
+
+fn certify<T: Element>() {
+    with_threads::<T>(|kernels| {
+        for kernel in [kernels[1], kernels[4]] {
+            check(kernel, &Plan::standard().with_family_limit(1 << 27)).assert_passed();
+        }
+        check_same_bits(kernels, &Plan::standard().with_family_limit(1 << 26)).assert_passed();
+    });
+}
+
+#[test]
+fn one_to_eight_threads_f32() {
+    certify::<f32>();
+}
+
+#[test]
+fn one_to_eight_threads_f64() {
+    certify::<f64>();
+}
+
+/// Splits every product, however small: what `Parallel` keeps on one thread goes to the pool too.
+struct Eager {
+    threads: usize,
+}
+
+/// Small blocks, so that small products have several pieces.
+const BLOCKS: Blocking = Blocking { mc: 8, nc: 32, kc: 256 };
+
+impl<T: Scalar> Kernel<T> for Eager {
+    fn name(&self) -> &str {
+        "eager"
+    }
+    fn promise(&self) -> Promise {
+        Promise::SameBits
+    }
+    fn tile_shape(&self) -> Option<TileShape> {
+        Some(TileShape { mr: 4, nr: 16, mc: BLOCKS.mc, kc: BLOCKS.kc, nc: BLOCKS.nc })
+    }
+    fn threads(&self) -> usize {
+        self.threads
+    }
+    fn run(&self, problem: Problem<'_, T>) {
+        matmul_parallel::gemm_on(Portable::detect(), self.threads, BLOCKS, problem);
+    }
+}
+
+#[test]
+fn splitting_small_products_is_right_too() {
+    for threads in [2, 3, 8] {
+        check::<f32>(&Eager { threads }, &Plan::quick()).assert_passed();
+    }
+}
+
+/// 200 x 200 x 200, enough for several threads.
+fn product(kernel: &dyn Kernel<f64>) -> Vec<f64> {
+    let a: Vec<f64> = (0..200 * 200).map(|x| (x % 17) as f64 - 8.0).collect();
+    let mut c = vec![f64::NAN; 200 * 200];
+    let view = MatRef::from_row_major(&a, 200, 200).unwrap();
+    kernel.gemm(1.0, view, view.t(), 0.0, MatMut::from_row_major(&mut c, 200, 200).unwrap()).unwrap();
+    c
+}
+
+#[test]
+fn works_in_any_pool_and_nested() {
+    let kernel = Parallel::with_threads(Portable::detect(), 4);
+    let want = product(&Blocked::new());
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            assert_eq!(Kernel::<f64>::threads(&Parallel::new(Portable::detect())), threads);
+            assert_eq!(product(&kernel), want);
+            // A product in each of several tasks: a waiting thread may steal another product's piece.
+            rayon::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|_| assert_eq!(product(&kernel), want));
+                }
+            });
+        });
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(product(&kernel), want));
+        }
+    });
+}
+
+/// A tile that panics.
+#[derive(Clone, Copy)]
+struct Broken;
+
+impl MicroKernel<f64> for Broken {
+    const MR: usize = 4;
+    const NR: usize = 4;
+    fn run(self, _: f64, _: MatRef<'_, f64>, _: MatRef<'_, f64>, _: Fold<f64>, _: MatMut<'_, f64>) {
+        panic!("broken tile");
+    }
+}
+
+#[test]
+fn a_panic_reaches_the_caller_and_leaves_the_pool_usable() {
+    let result = std::panic::catch_unwind(|| product(&Parallel::with_threads(Broken, 4)));
+    assert!(result.is_err());
+    assert_eq!(product(&Parallel::with_threads(Portable::detect(), 4)), product(&Blocked::new()));
+}
