@@ -42,7 +42,8 @@ pub(crate) fn parse(spec: &str) -> (&str, &str) {
 /// A kernel name for a library's file: `/lib/libmkl_rt.so.2` is `mkl-rt`.
 pub(crate) fn kernel_name(path: &str) -> String {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let stem = file.split('.').next().unwrap_or(file);
+    let end = [".so", ".dylib", ".dll"].iter().filter_map(|extension| file.find(extension)).min();
+    let stem = &file[..end.unwrap_or(file.len())];
     let stem = stem.strip_prefix("lib").unwrap_or(stem);
     let name: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -115,6 +116,8 @@ mod tests {
             ("/opt/intel/libmkl_rt.so.2", "mkl-rt"),
             ("libopenblas.so", "openblas"),
             (r"C:\BLAS\OpenBLAS.dll", "openblas"),
+            ("/x/libopenblasp-r0.3.21.so", "openblasp-r0-3-21"),
+            ("libblis.4.dylib", "blis-4"),
             ("/x/lib.so", "blas"),
         ] {
             assert_eq!(kernel_name(path), name, "{path}");

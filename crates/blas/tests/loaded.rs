@@ -1,5 +1,4 @@
-//! Loading libraries: the fake one beside these tests, and those named in `MATMUL_BLAS_LIBS`
-//! (`PATH[:prefix]`, several separated by `;`).
+//! Loading a library: the fake one beside these tests.
 
 use std::path::PathBuf;
 
@@ -99,19 +98,4 @@ fn what_is_missing_is_named() {
     let error = open("no_").unwrap_err().to_string();
     let names = "no_cblas_sgemm or no_cblas_sgemm64_ or no_cblas_sgemm_64";
     assert!(error.ends_with(&format!("has no function {names}")), "{error}");
-}
-
-#[test]
-fn libraries_named_in_the_environment() {
-    let Ok(specs) = std::env::var("MATMUL_BLAS_LIBS") else {
-        println!("skipped: MATMUL_BLAS_LIBS names no library");
-        return;
-    };
-    for spec in specs.split(';') {
-        // SAFETY: who names a library vouches for it.
-        let blas = unsafe { Blas::open(spec) }.unwrap();
-        println!("{spec}: {} on {} threads", blas.describe().unwrap(), Kernel::<f32>::threads(&blas));
-        multiply(&blas).unwrap();
-        multiply(&blas.with_threads(2)).unwrap();
-    }
 }
