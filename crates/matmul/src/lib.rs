@@ -107,7 +107,7 @@ macro_rules! impl_listed {
         impl Listed for $t {
             fn blas() -> Option<Box<dyn Kernel<Self>>> {
                 #[cfg(feature = "blas")]
-                return Some(Box::new(matmul_blas::Blas::new()));
+                return Some(Box::new(matmul_blas::Blas::linked()));
                 #[cfg(not(feature = "blas"))]
                 return None;
             }
