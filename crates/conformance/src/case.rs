@@ -12,6 +12,8 @@ pub enum Fill {
     PosInt,
     /// Uniform in [-1, 1).
     Unit,
+    /// Uniform in [0, 1): no cancellation, where errors grow fastest with k.
+    PosUnit,
     /// [`Fill::Unit`] with rows of A, columns of B and the terms of k scaled by powers of two that cancel: an
     /// algorithm that mixes rows or columns, as Strassen's does, loses the small ones.
     Scaled,
@@ -264,6 +266,7 @@ impl_names!(
     Int = "int",
     PosInt = "pos-int",
     Unit = "unit",
+    PosUnit = "pos-unit",
     Scaled = "scaled",
     Tiny = "tiny",
     Huge = "huge",

@@ -53,7 +53,7 @@ const SLOPE_SIDE: usize = 24;
 pub(crate) fn measures_growth(case: &Case) -> bool {
     case.family == Family::Bound
         && (case.m, case.n) == (SLOPE_SIDE, SLOPE_SIDE)
-        && (case.alpha, case.beta, case.fill) == (1.0, 0.0, Fill::Unit)
+        && (case.alpha, case.beta, case.fill) == (1.0, 0.0, Fill::PosUnit)
 }
 
 struct List {
@@ -72,23 +72,17 @@ impl List {
         self.cases.push(case);
     }
 
-    /// A fixed choice that differs from case to case.
-    fn pick<X: Copy>(&self, from: &[X]) -> X {
-        let index = self.cases.len();
-        from[(word(self.seed, 7, index, from.len()) % from.len() as u64) as usize]
+    /// One of `from`, another from case to case; choices with different `axis` are independent.
+    fn pick<X: Copy>(&self, axis: usize, from: &[X]) -> X {
+        from[(word(self.seed, 7, self.cases.len(), axis) % from.len() as u64) as usize]
     }
 
     /// A case with layouts, alpha and beta picked.
     fn push_mixed(&mut self, shape: Shape, fill: Fill) {
-        let exact = matches!(fill, Fill::Int);
-        let (alpha, beta) = if exact { self.pick(&EXACT) } else { self.pick(&ROUNDING) };
-        let combined: [(Layout, Layout, Layout); 1] = [(
-            self.pick(&Layout::ALL),
-            self.pick(&Layout::DISTINCT),
-            // A third independent choice: fold the index of the first into the list of C's layouts.
-            Layout::DISTINCT[(word(self.seed, 8, self.cases.len(), 0) % 11) as usize],
-        )];
-        let [(a, b, c)] = combined;
+        let scalars: &[(f64, f64)] = if fill == Fill::Int { &EXACT } else { &ROUNDING };
+        let (alpha, beta) = self.pick(0, scalars);
+        let (a, b) = (self.pick(1, &Layout::ALL), self.pick(2, &Layout::ALL));
+        let c = self.pick(3, &Layout::DISTINCT);
         self.push(shape, |case| *case = Case { a, b, c, alpha, beta, fill, ..case.clone() });
     }
 
@@ -178,7 +172,7 @@ impl List {
 
     fn bound(&mut self) {
         for exponent in 4..=self.choose(9, 12, 14) {
-            self.push((SLOPE_SIDE, SLOPE_SIDE, 1 << exponent), |case| case.fill = Fill::Unit);
+            self.push((SLOPE_SIDE, SLOPE_SIDE, 1 << exponent), |case| case.fill = Fill::PosUnit);
         }
         let squares = [8, 17, 32, 65, 100, 128, 200, 256].map(|n| (n, n, n));
         let random = self.random_shapes(self.choose(20, 80, 300), self.choose(7, 9, 11));
@@ -259,8 +253,8 @@ impl List {
                     (110, 115, 70),
                 ];
                 for shape in &larger[..self.choose(3, 5, 5)] {
-                    let (c, fill) = (self.pick(&Layout::DISTINCT), self.pick(&[Fill::Int, Fill::Unit]));
-                    let beta = self.pick(&[0.0, 1.0]);
+                    let (c, fill) = (self.pick(0, &Layout::DISTINCT), self.pick(1, &[Fill::Int, Fill::Unit]));
+                    let beta = self.pick(2, &[0.0, 1.0]);
                     self.push(*shape, |case| *case = Case { a, b, c, beta, fill, ..case.clone() });
                 }
             }
@@ -286,7 +280,7 @@ impl List {
             for alpha in values {
                 for beta in values {
                     let finite = alpha.is_finite() && beta.is_finite();
-                    let c = self.pick(&Layout::DISTINCT);
+                    let c = self.pick(0, &Layout::DISTINCT);
                     let fill = if finite { Fill::Int } else { Fill::PosInt };
                     self.push(shape, |case| *case = Case { c, alpha, beta, fill, ..case.clone() });
                     if finite {
@@ -318,7 +312,7 @@ impl List {
         }
         for i in 0..m {
             for j in 0..n {
-                let value = self.pick(&values);
+                let value = self.pick(0, &values);
                 self.push_put((m, n, 3), Put { operand: Operand::C, i, j, value });
             }
         }
@@ -354,8 +348,8 @@ impl List {
     }
 
     fn push_put(&mut self, shape: Shape, put: Put) {
-        let c = self.pick(&[Layout::Row, Layout::Col, Layout::General]);
-        let (alpha, beta) = if put.operand == Operand::C { (1.0, 1.0) } else { self.pick(&EXACT) };
+        let c = self.pick(0, &[Layout::Row, Layout::Col, Layout::General]);
+        let (alpha, beta) = if put.operand == Operand::C { (1.0, 1.0) } else { self.pick(1, &EXACT) };
         self.push(shape, |case| *case = Case { c, alpha, beta, put: Some(put), ..case.clone() });
     }
 
@@ -385,8 +379,8 @@ impl List {
         for shape in shapes {
             for mem in [Place::Left, Place::Right] {
                 for &(a, b) in &orders[..self.choose(1, 4, 4)] {
-                    let c = self.pick(&[Layout::Row, Layout::Col, Layout::RowPad, Layout::Neg]);
-                    let beta = self.pick(&[0.0, 1.0]);
+                    let c = self.pick(0, &[Layout::Row, Layout::Col, Layout::RowPad, Layout::Neg]);
+                    let beta = self.pick(1, &[0.0, 1.0]);
                     self.push(shape, |case| *case = Case { a, b, c, beta, mem, ..case.clone() });
                 }
                 self.push_mixed(shape, Fill::Int);

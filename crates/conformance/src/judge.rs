@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use matmul_core::{Kernel, Promise, Scalar};
 
-use crate::Family;
 use crate::case::{Case, Fill, Operand, Place};
 use crate::memory::{Matrix, canary};
 use crate::oracle::{self, Reference};
 use crate::rng::{exp2, unit, word};
+use crate::{Family, Layout};
 
 /// Threads that call a kernel at once in the family `threads`.
 const CALLERS: usize = 4;
@@ -83,13 +83,13 @@ fn trace(kernel: &str, case: &Case) {
 
 /// The case with everything that does not change a value made equal.
 fn value_key(case: &Case) -> Case {
-    Case { a: case.a.class(), b: case.b.class(), c: crate::Layout::Row, mem: Place::Heap, ..case.clone() }
+    Case { a: case.a.class(), b: case.b.class(), c: Layout::Row, mem: Place::Heap, ..case.clone() }
 }
 
 /// A, B and C of a case, dense.
-fn inputs<T: Scalar>(case: &Case) -> (Vec<T>, Vec<T>, Vec<T>) {
+pub(crate) fn inputs<T: Scalar>(case: &Case) -> (Vec<T>, Vec<T>, Vec<T>) {
     let (m, n, k) = (case.m, case.n, case.k);
-    let dense = |operand, nrows: usize, ncols: usize, layout: crate::Layout| -> Vec<T> {
+    let dense = |operand, nrows: usize, ncols: usize, layout: Layout| -> Vec<T> {
         let value = |i, j| {
             let (i, j) = layout.source(i, j);
             value(case, operand, i, j)
@@ -118,6 +118,7 @@ fn value<T: Scalar>(case: &Case, operand: Operand, i: usize, j: usize) -> T {
     T::from_f64(match case.fill {
         Fill::Int | Fill::PosInt => integer::<T>(case, operand, w) as f64,
         Fill::Unit => unit::<T>(w),
+        Fill::PosUnit => unit::<T>(w).abs(),
         Fill::Scaled => unit::<T>(w) * exp2(scale(case.seed, operand, i, j)),
         Fill::Tiny => match operand {
             Operand::A => unit::<T>(w) * exp2(if p % 2 == 0 { min } else { half_min }),
@@ -173,7 +174,7 @@ impl<T: Scalar> Product<T> {
             // One exceptional value among integers: any order of summation gives the same.
             Fill::Int | Fill::PosInt if same_bits => Expected::Bits(by_contract()),
             Fill::Int | Fill::PosInt => Expected::Values(by_contract()),
-            Fill::Unit | Fill::Scaled if key.family == Family::Bound || !same_bits => {
+            Fill::Unit | Fill::PosUnit | Fill::Scaled if key.family == Family::Bound || !same_bits => {
                 Expected::Within(oracle::reference(shape, alpha, &a, &b, beta, &c))
             }
             _ => Expected::Bits(by_contract()),
@@ -185,14 +186,23 @@ impl<T: Scalar> Product<T> {
         compute(kernel, case, (&self.a, &self.b, &self.c))
     }
 
+    /// Several callers at once. Each has the rows of A and C in another order, so that scratch memory which they
+    /// wrongly share would show; the answers come back in the order of the case.
     fn compute_at_once(&self, kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<Vec<T>>, String> {
+        let call = |turn: usize| {
+            // Rows of a Hankel matrix share elements and cannot change places.
+            let turn = if case.m == 0 || case.a == Layout::Hankel { 0 } else { turn % case.m };
+            let (mut a, mut c) = (self.a.clone(), self.c.clone());
+            a.rotate_left(turn * case.k);
+            c.rotate_left(turn * case.n);
+            let mut answer = compute(kernel, case, (&a, &self.b, &c))?;
+            answer.rotate_right(turn * case.n);
+            Ok(answer)
+        };
         std::thread::scope(|scope| {
-            let call = || self.compute(kernel, case);
-            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
-            let join = |caller: std::thread::ScopedJoinHandle<'_, Result<Vec<T>, String>>| {
-                caller.join().unwrap_or_else(|panic| Err(panicked(&*panic)))
-            };
-            callers.into_iter().map(join).collect()
+            let callers: Vec<_> = (0..CALLERS).map(|turn| scope.spawn(move || call(turn))).collect();
+            let answers = callers.into_iter().map(|caller| caller.join());
+            answers.map(|answer| answer.unwrap_or_else(|panic| Err(panicked(&*panic)))).collect()
         })
     }
 }

@@ -1,0 +1,136 @@
+//! The tester is tested: kernels with one bug each, and the family that must catch it.
+
+mod bugs;
+
+use bugs::{Bug, Planted, SplitsK, Strassen};
+use matmul_conformance::{Family, Plan, ReplayError, check, check_same_bits, replay, replay_same_bits};
+use matmul_core::{Kernel, Scalar};
+
+const PLANTED: [(Bug, Family); 23] = [
+    (Bug::DropsLastK, Family::ExactIntegers),
+    (Bug::AlphaPerChunk, Family::ExactIntegers),
+    (Bug::RoundsTwice, Family::Contract),
+    (Bug::ChunksBackwards, Family::Contract),
+    (Bug::ParitySums, Family::Contract),
+    (Bug::OneRowBackwards, Family::Contract),
+    (Bug::ShortChunks, Family::Contract),
+    (Bug::SwapsEdgeRows, Family::Edges),
+    (Bug::WrongStrideInOneTile, Family::Edges),
+    (Bug::ForgetsLastBlock, Family::Edges),
+    (Bug::IgnoresBroadcast, Family::Layouts),
+    (Bug::NegativeStrideOffByOne, Family::Layouts),
+    (Bug::ReadsCAtBetaZero, Family::Scalars),
+    (Bug::ReadsAAtAlphaZero, Family::Scalars),
+    (Bug::ForgetsToScaleC, Family::Scalars),
+    (Bug::NegatesBeta, Family::Scalars),
+    (Bug::PadsK, Family::Exceptional),
+    (Bug::SkipsZeroA, Family::Exceptional),
+    (Bug::FlushesSubnormals, Family::Exceptional),
+    (Bug::LosesSignOfZero, Family::Exceptional),
+    (Bug::WritesIntoPadding, Family::Memory),
+    (Bug::WritesA, Family::Memory),
+    (Bug::SharesScratch, Family::Threads),
+];
+
+/// The family catches the kernel, and its first line replays to the same verdict.
+fn assert_caught<T: Scalar>(kernel: &dyn Kernel<T>, family: Family, what: &str) {
+    let report = check(kernel, &Plan::quick().only(&[family]));
+    assert!(!report.passed(), "{what} went unnoticed\n{report}");
+    let caught = report.family(family).expect("every family is reported");
+    assert!(caught.failed > 0, "{what} went unnoticed\n{report}");
+    // A race need not show twice.
+    if family != Family::Threads {
+        let replayed = replay(kernel, &caught.failures[0].case);
+        assert_eq!(replayed, Err(ReplayError::Failed(caught.failures[0].detail.clone())), "{what}");
+    }
+}
+
+#[test]
+fn every_bug_is_caught_by_the_family_that_claims_it() {
+    for (bug, family) in PLANTED {
+        assert_caught::<f32>(&Planted(bug), family, &format!("{bug:?} in f32"));
+        assert_caught::<f64>(&Planted(bug), family, &format!("{bug:?} in f64"));
+    }
+}
+
+#[test]
+fn the_kernel_without_a_bug_passes() {
+    check::<f32>(&Planted(Bug::None), &Plan::quick()).assert_passed();
+    check::<f64>(&Planted(Bug::None), &Plan::quick()).assert_passed();
+}
+
+#[test]
+fn strassen_breaks_the_bound_and_nothing_coarser() {
+    assert_caught(&Strassen, Family::Bound, "Strassen");
+    let coarser = [Family::ExactIntegers, Family::Scalars, Family::Memory, Family::Threads];
+    let report = check(&Strassen, &Plan::quick().only(&coarser));
+    assert_eq!(report.family(Family::ExactIntegers).map(|family| family.failed), Some(0), "{report}");
+}
+
+#[test]
+fn every_family_catches_something() {
+    for family in Family::ALL {
+        // The bound has Strassen, above.
+        let claimed = PLANTED.iter().any(|(_, by)| *by == family);
+        assert!(claimed || family == Family::Bound, "nothing is planted for {family}");
+    }
+}
+
+#[test]
+fn bits_that_depend_on_the_threads_are_caught() {
+    let (one, two) = (SplitsK { threads: 1 }, SplitsK { threads: 2 });
+    let report = check_same_bits::<f32>(&[&one, &two], &Plan::quick());
+    assert!(!report.passed(), "{report}");
+    let failure = &report.families[0].failures[0];
+    assert!(failure.detail.contains("splits-k on 2 threads"), "{report}");
+    let kernels: [&dyn Kernel<f32>; 2] = [&one, &two];
+    assert_eq!(replay_same_bits(&kernels, &failure.case), Err(ReplayError::Failed(failure.detail.clone())));
+    check_same_bits::<f32>(&[&two, &two], &Plan::quick()).assert_passed();
+}
+
+/// Set for a child process, to the name of a bug that kills it.
+const CHILD: &str = "MATMUL_CONFORMANCE_TEST_CHILD";
+
+/// Not a test of its own: the body of the child process, idle otherwise.
+#[test]
+fn child() {
+    let bug = match std::env::var(CHILD).as_deref() {
+        Ok("ReadsPastB") => Bug::ReadsPastB,
+        Ok("ReadsBeforeA") => Bug::ReadsBeforeA,
+        Ok("None") => Bug::None,
+        _ => return,
+    };
+    check::<f32>(&Planted(bug), &Plan::quick().only(&[Family::Memory])).assert_passed();
+}
+
+#[test]
+#[cfg(all(any(unix, windows), not(miri)))]
+fn stray_reads_die_at_the_guard_page() {
+    for (bug, dies) in [("None", false), ("ReadsPastB", true), ("ReadsBeforeA", true)] {
+        let mut command = std::process::Command::new(std::env::current_exe().expect("a test has a path"));
+        command.args(["--exact", "child"]).env(CHILD, bug).env("MATMUL_CONFORMANCE_TRACE", "1");
+        let output = match command.output() {
+            Ok(output) => output,
+            // Under an emulator without binfmt the kernel cannot start a program for the emulated machine.
+            Err(error) if error.raw_os_error() == Some(8) => return eprintln!("not run: {error}"),
+            Err(error) => panic!("cannot start the child: {error}"),
+        };
+        assert_eq!(died_of_access(output.status), dies, "{bug}: {}", output.status);
+        let trace = String::from_utf8_lossy(&output.stderr);
+        let last = trace.lines().rfind(|line| line.starts_with("planted: ")).expect("a traced case");
+        assert!(last.starts_with("planted: memory f32 m="), "{bug}: {last}");
+    }
+}
+
+/// Whether the process was killed for touching memory it may not.
+#[cfg(unix)]
+fn died_of_access(status: std::process::ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    // SIGSEGV is 11 everywhere; SIGBUS is 7 on Linux and 10 on macOS.
+    matches!(status.signal(), Some(7 | 10 | 11))
+}
+
+#[cfg(windows)]
+fn died_of_access(status: std::process::ExitStatus) -> bool {
+    status.code() == Some(0xC000_0005u32 as i32)
+}
