@@ -112,7 +112,6 @@ fn matrix(subcommand: &str, mut args: Vec<OsString>) -> Result<u8, Error> {
     cargo.args(["run", "--release", "--package", "matmul-matrix"]).args(blas.cargo_args());
     if let Blas::Missing { reason } = &blas {
         eprintln!("BLAS: {reason}");
-        cargo.env("MATMUL_BLAS_MISSING", reason);
     }
     status(cargo.arg("--").arg(subcommand).args(args))
 }
