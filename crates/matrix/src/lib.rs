@@ -1,1 +1,0 @@
-//! The cross-kernel conformance and performance matrix.

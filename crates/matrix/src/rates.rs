@@ -1,0 +1,52 @@
+//! How fast each kernel has been so far, to tell which calls would take too long.
+
+use std::collections::HashMap;
+
+use crate::dtype::Dtype;
+use crate::operands::{Images, Operands};
+use crate::pool::Pool;
+use crate::registry::{Entry, Family};
+use crate::report::Row;
+use crate::runner::time_calls;
+use crate::shapes::Shape;
+use crate::stats;
+
+/// Products below this many flops say nothing of a rate: what they cost is the call.
+const MIN_FLOPS: f64 = 1e5;
+
+/// The lowest rate of each kernel and element type, in flops per second.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(HashMap<(String, &'static str), f64>);
+
+impl Rates {
+    /// A first guess: 64 x 64 x 64, which takes the slowest kernel about a millisecond. Not for a BLAS, which is fast
+    /// and might leave threads spinning. Failures show later.
+    pub(crate) fn probe<T: Dtype>(&mut self, entries: &[Entry<T>], pool: &Pool) {
+        let shape = Shape::square(64);
+        let mut operands = Operands::<T>::new(&shape, Images { train: &[], valid: &[] }, 0);
+        for entry in entries.iter().filter(|e| e.family != Family::Blas && e.needs().is_none()) {
+            let time = pool.install(|| time_calls(&mut operands, &*entry.kernel, 2));
+            self.note::<T>(entry.name(), shape.flops(), time.unwrap_or(0.0));
+        }
+    }
+
+    /// Takes note of what a cell found.
+    pub(crate) fn learn<T: Dtype>(&mut self, shape: &Shape, rows: &[Row]) {
+        for row in rows.iter().filter(|row| !row.samples.is_empty()) {
+            let seconds: Vec<f64> = row.samples.iter().map(|s| s.seconds).collect();
+            self.note::<T>(&row.kernel, shape.flops(), stats::median(&seconds));
+        }
+    }
+
+    fn note<T: Dtype>(&mut self, kernel: &str, flops: f64, seconds: f64) {
+        if flops >= MIN_FLOPS && seconds > 0.0 {
+            let rate = self.0.entry((kernel.to_owned(), T::NAME)).or_insert(f64::MAX);
+            *rate = rate.min(flops / seconds);
+        }
+    }
+
+    /// Seconds that a call will take; 0 if the kernel is new.
+    pub(crate) fn expected<T: Dtype>(&self, kernel: &str, shape: &Shape) -> f64 {
+        self.0.get(&(kernel.to_owned(), T::NAME)).map_or(0.0, |rate| shape.flops() / rate)
+    }
+}

@@ -1,0 +1,193 @@
+//! Every kernel that can be a row: ours, the Rust peers, the linked BLAS and libraries loaded at run time.
+
+use matmul::{Availability, Kernel};
+use matmul_blas::Blas;
+use serde::{Deserialize, Serialize};
+
+use crate::dtype::Dtype;
+use crate::error::Error;
+
+/// Whose kernel it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Family {
+    /// Of this workspace.
+    Own,
+    /// Another Rust library.
+    Peer,
+    /// A BLAS, linked or loaded.
+    Blas,
+}
+
+/// One kernel at one thread count.
+pub(crate) struct Entry<T> {
+    pub(crate) family: Family,
+    /// What runs behind the name: the instruction set chosen, or what a library says of itself.
+    pub(crate) detail: String,
+    pub(crate) kernel: Box<dyn Kernel<T>>,
+}
+
+impl<T: matmul::Scalar> Entry<T> {
+    pub(crate) fn name(&self) -> &str {
+        self.kernel.name()
+    }
+
+    /// What is missing, if it cannot run here. Whoever built this program may know better why it has no BLAS.
+    pub(crate) fn needs(&self) -> Option<String> {
+        let reason = || std::env::var("MATMUL_BLAS_MISSING").ok().filter(|why| !why.is_empty());
+        match (self.kernel.availability(), self.family) {
+            (Availability::Available, _) => None,
+            (Availability::Unavailable { needs }, Family::Blas) => {
+                Some(reason().map_or(needs, |reason| format!("a linked BLAS ({reason})")))
+            }
+            (Availability::Unavailable { needs }, _) => Some(needs),
+        }
+    }
+}
+
+/// The BLAS libraries of a run: the linked one first, then those of `--blas-lib`.
+#[derive(Clone, Debug)]
+pub(crate) struct Libraries(Vec<Blas>);
+
+impl Libraries {
+    /// Loads each `PATH[:prefix]`. Names that are taken get a number: `openblas-2`.
+    ///
+    /// # Errors
+    /// [`Error::Library`] if one cannot be loaded.
+    pub(crate) fn load(specs: &[String]) -> Result<Self, Error> {
+        let mut libraries = Self(vec![Blas::linked()]);
+        for spec in specs {
+            // SAFETY: the person who names a file on the command line vouches for it.
+            let blas = unsafe { Blas::open(spec) }?;
+            let name = Kernel::<f32>::name(&blas).to_owned();
+            let number = |n: usize| if n == 1 { name.clone() } else { format!("{name}-{n}") };
+            let free = (1..).map(number).find(|name| !libraries.has(name)).unwrap_or_default();
+            libraries.0.push(blas.with_name(free));
+        }
+        Ok(libraries)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|blas| Kernel::<f32>::name(blas) == name)
+    }
+}
+
+/// The kernels of a thread count. With more than one thread, only those that use exactly that many.
+pub(crate) fn entries<T: Dtype>(threads: usize, libraries: &Libraries) -> Vec<Entry<T>> {
+    let own = if threads == 1 { matmul::all() } else { vec![matmul::parallel(threads)] };
+    let mut entries: Vec<Entry<T>> = own
+        .into_iter()
+        // `all` lists the parallel kernel too, at a count that is a row of another cell, and the linked BLAS if the
+        // facade was built with one.
+        .filter(|kernel| threads > 1 || (kernel.name() != "parallel" && !libraries.has(kernel.name())))
+        .map(|kernel| Entry { family: Family::Own, detail: own_detail(kernel.name()), kernel })
+        .collect();
+    entries.extend(matmul_peers::all(threads).into_iter().map(|kernel| Entry {
+        family: Family::Peer,
+        detail: format!("crate {}", kernel.name()),
+        kernel,
+    }));
+    for blas in &libraries.0 {
+        let blas = blas.clone().with_threads(threads);
+        let detail = blas.describe().unwrap_or_default().to_owned();
+        let kernel = T::boxed(blas);
+        let entry = Entry { family: Family::Blas, detail, kernel };
+        // A library that cannot be told a count, or has no threads, has no row at this one.
+        if entry.needs().is_some() || entry.kernel.threads() == threads {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
+/// The parallel kernel on one thread, which [`entries`] leaves out because it is the same code as `simd`.
+pub(crate) fn own_parallel<T: Dtype>(threads: usize) -> Entry<T> {
+    Entry { family: Family::Own, detail: own_detail("parallel"), kernel: matmul::parallel(threads) }
+}
+
+/// The instruction set behind a name that does not say it.
+fn own_detail(name: &str) -> String {
+    let best =
+        || matmul_simd::Isa::best().map_or_else(|needs| format!("needs {needs}"), |isa| isa.to_string());
+    match name {
+        "simd" | "parallel" => format!("dispatches to {}", best()),
+        _ => String::new(),
+    }
+}
+
+/// The names that `--kernels` and `--filter` leave, checked against what exists at any thread count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chosen {
+    /// Exact names; empty for all.
+    pub(crate) names: Vec<String>,
+    /// A part of `kernel/shape/dtype/threads`.
+    pub(crate) filter: Option<String>,
+}
+
+impl Chosen {
+    /// # Errors
+    /// [`Error::UnknownKernel`] if a name is none of `known`.
+    pub(crate) fn check(&self, known: &[String]) -> Result<(), Error> {
+        match self.names.iter().find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::UnknownKernel { name: name.clone(), known: known.join(", ") }),
+        }
+    }
+
+    /// Whether this row is to be measured.
+    pub(crate) fn has(&self, kernel: &str, shape: &str, dtype: &str, threads: usize) -> bool {
+        let row = format!("{kernel}/{shape}/{dtype}/{threads}");
+        (self.names.is_empty() || self.names.iter().any(|name| name == kernel))
+            && self.filter.as_ref().is_none_or(|part| row.contains(part))
+    }
+}
+
+/// The names of all kernels at one thread and at several.
+pub(crate) fn names(libraries: &Libraries) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in entries::<f32>(1, libraries).iter().chain(&entries::<f32>(2, libraries)) {
+        if !names.iter().any(|name| name == entry.name()) {
+            names.push(entry.name().to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_each_thread_count() {
+        let libraries = Libraries::load(&[]).unwrap();
+        let serial = entries::<f64>(1, &libraries);
+        for name in ["simd", "blocked", "faer", "gemm", "matrixmultiply"] {
+            assert_eq!(serial.iter().filter(|e| e.name() == name).count(), 1, "{name}");
+        }
+        assert!(serial.iter().all(|e| e.name() != "parallel"));
+        let threaded = entries::<f32>(2, &libraries);
+        assert_eq!(threaded.iter().filter(|e| e.family == Family::Own).count(), 1);
+        assert!(threaded.iter().all(|e| e.needs().is_some() || e.kernel.threads() == 2));
+    }
+
+    #[test]
+    fn a_missing_blas_is_still_a_row() {
+        let entries = entries::<f32>(1, &Libraries::load(&[]).unwrap());
+        let blas = entries.iter().find(|e| e.family == Family::Blas).unwrap();
+        assert_eq!(blas.needs().is_some(), blas.name() == "blas");
+    }
+
+    #[test]
+    fn unknown_kernels_list_the_known() {
+        let known = names(&Libraries::load(&[]).unwrap());
+        let chosen = Chosen { names: vec!["fast".into()], filter: None };
+        let message = chosen.check(&known).unwrap_err().to_string();
+        assert!(message.contains("\"fast\"") && message.contains("parallel"), "{message}");
+    }
+
+    #[test]
+    fn filters_see_the_whole_row() {
+        let chosen = Chosen { names: Vec::new(), filter: Some("faer/16x16x16/f32".into()) };
+        assert!(chosen.has("faer", "16x16x16", "f32", 1) && !chosen.has("faer", "16x16x16", "f64", 1));
+    }
+}
