@@ -108,3 +108,32 @@ impl Lock {
         Ok(Lock(file))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_stays_held_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Lock::acquire(dir.path(), Duration::ZERO).unwrap();
+        let second = Lock::acquire(dir.path(), Duration::from_millis(120));
+        assert!(matches!(second, Err(Error::Locked { .. })));
+        drop(held);
+        assert!(Lock::acquire(dir.path(), Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("folder/file");
+        write_whole(&path, |out| out.write_all(b"old")).unwrap();
+        let failed = write_whole(&path, |out| {
+            out.write_all(b"new and half")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert!(matches!(failed, Err(Error::Io { action: "write", .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path().join("folder")).unwrap().count(), 1);
+    }
+}

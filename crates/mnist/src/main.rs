@@ -82,7 +82,7 @@ fn load(source: Source) -> Result<Mnist, Error> {
     if let Ok(style) = ProgressStyle::with_template("{wide_msg} {bar:24} {percent:>3}% {eta:>4}") {
         bar.set_style(style);
     }
-    let options = Options { dir: source.dir, from: source.from, offline: source.offline };
+    let options = Options { dir: source.dir, from: source.from, offline: source.offline }.or_environment();
     let result = prepare_with(&Manifest::builtin()?, &options, &mut |step: Step<'_>| {
         if bar.message() != step.what {
             bar.reset_eta();

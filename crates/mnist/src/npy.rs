@@ -1,11 +1,12 @@
 //! Arrays as NumPy's .npy files: little-endian, C order, on every machine.
 
-use npyz::WriterBuilder;
 use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// Elements are coded in blocks of 64 KiB, which stay in a level-2 cache between coding and hashing or writing.
 const BLOCK: usize = 64 * 1024;
+/// Bytes before the header's text: magic, version, length.
+const PREFIX: usize = 10;
 
 /// What is wrong with an .npy file.
 #[derive(Debug, Error)]
@@ -86,16 +87,24 @@ pub(crate) fn blocks<T: Element, E>(
     Ok(())
 }
 
-/// The header for an array of this shape, as NumPy itself writes it.
+/// The header of an array of this shape, as `numpy.save` writes it: magic, version 1.0, length of the text, a Python
+/// dictionary, spaces up to a multiple of 64 bytes, a line feed.
 fn header<T: Element>(shape: &[u64]) -> io::Result<Vec<u8>> {
-    let dtype = T::DESCR.parse().map_err(|e: npyz::ParseTypeStrError| io::Error::other(e.to_string()))?;
-    let mut header = Vec::new();
-    npyz::WriteOptions::new_header_only()
-        .dtype(npyz::DType::new_scalar(dtype))
-        .shape(shape)
-        .writer(&mut header)
-        .write_header_only()?;
-    Ok(header)
+    let dims: Vec<String> = shape.iter().map(u64::to_string).collect();
+    // A tuple of one is written (1,).
+    let comma = if dims.len() == 1 { "," } else { "" };
+    let dict = format!(
+        "{{'descr': '{}', 'fortran_order': False, 'shape': ({}{comma}), }}",
+        T::DESCR,
+        dims.join(", ")
+    );
+    let text = (PREFIX + dict.len() + 1).next_multiple_of(64) - PREFIX;
+    let len = u16::try_from(text).map_err(|_| invalid(format!("a shape of {} dimensions", shape.len())))?;
+    Ok([b"\x93NUMPY\x01\x00", &len.to_le_bytes()[..], format!("{dict:<0$}\n", text - 1).as_bytes()].concat())
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 /// Writes an array. `elements` must fill `shape`.
@@ -103,9 +112,8 @@ fn header<T: Element>(shape: &[u64]) -> io::Result<Vec<u8>> {
 /// # Errors
 /// The writer's, and [`io::ErrorKind::InvalidInput`] when the number of elements is not the product of `shape`.
 pub fn write<T: Element>(mut out: impl Write, elements: &[T], shape: &[u64]) -> io::Result<()> {
-    if product(shape, 1) != Some(elements.len() as u64) {
-        let message = format!("{} elements do not fill the shape {shape:?}", elements.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    if byte_len::<T>(shape)? != elements.len() as u64 * T::SIZE as u64 {
+        return Err(invalid(format!("{} elements do not fill the shape {shape:?}", elements.len())));
     }
     out.write_all(&header::<T>(shape)?)?;
     blocks(elements, |bytes| out.write_all(bytes))?;
@@ -114,41 +122,39 @@ pub fn write<T: Element>(mut out: impl Write, elements: &[T], shape: &[u64]) -> 
 
 /// Reads an array of exactly this element type and shape, in C order, and makes sure that nothing follows.
 ///
-/// The header is compared and not parsed: NumPy writes it in one way only. Memory grows with the bytes that arrive.
+/// The header is compared and not parsed: `numpy.save` writes it in one way only. Memory grows with the bytes that arrive.
 ///
 /// # Errors
-/// [`NpyError`] when the source fails or is not such a file.
+/// [`NpyError`] when the source fails or is not such a file, or when `shape` has more than 2^64 bytes.
 pub fn read<T: Element>(mut source: impl Read, shape: &[u64]) -> Result<Vec<T>, NpyError> {
+    let len = byte_len::<T>(shape)?;
     let expected = header::<T>(shape)?;
     let mut found = Vec::new();
-    (&mut source).take(expected.len() as u64).read_to_end(&mut found)?;
+    source.by_ref().take(expected.len() as u64).read_to_end(&mut found)?;
     if found != expected {
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string().trim_end().to_owned();
         return Err(NpyError::Header { expected: text(&expected), found: text(&found) });
     }
-    // A shape whose bytes overflow u64 fits no source either.
-    let expected = product(shape, T::SIZE as u64).unwrap_or(u64::MAX);
-    let mut source = source.take(expected.saturating_add(1));
+    let mut source = source.take(len.saturating_add(1));
     let mut elements = Vec::new();
-    let (mut found, mut filled, mut block) = (0, 0, vec![0; BLOCK]);
+    let (mut found, mut block) = (0, Vec::with_capacity(BLOCK));
     loop {
-        let n = source.read(&mut block[filled..])?;
+        block.clear();
+        let n = source.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
         found += n as u64;
-        filled += n;
-        if n == 0 || filled == BLOCK {
-            elements.extend(T::decode(&block[..filled]));
-            filled = 0;
-        }
-        if n == 0 {
+        elements.extend(T::decode(&block));
+        if n < BLOCK {
             break;
         }
     }
-    if found != expected {
-        return Err(NpyError::Length { expected, found });
+    if found != len {
+        return Err(NpyError::Length { expected: len, found });
     }
     Ok(elements)
 }
 
-fn product(shape: &[u64], size: u64) -> Option<u64> {
-    shape.iter().try_fold(size, |n, &d| n.checked_mul(d))
+/// Bytes of all elements.
+fn byte_len<T: Element>(shape: &[u64]) -> io::Result<u64> {
+    let len = shape.iter().try_fold(T::SIZE as u64, |n, &d| n.checked_mul(d));
+    len.ok_or_else(|| invalid(format!("the shape {shape:?} has more than 2^64 bytes")))
 }

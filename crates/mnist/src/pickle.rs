@@ -5,7 +5,7 @@
 //! its core module. They are recognised, never called. Anything else is an error that names its byte offset.
 //!
 //! Memory: no length in the file is believed. A string grows with the bytes that arrive, at most `limit` bytes are
-//! read in all, and at most [`MAX_OPCODES`] opcodes are obeyed, which bounds the stack, the memo and any nesting.
+//! read in all and as many made into arrays, and at most [`MAX_OPCODES`] opcodes are obeyed, which bounds the stack, the memo and any nesting.
 
 mod machine;
 
@@ -148,7 +148,7 @@ impl<R: Read> Input<R> {
             return Err(PickleError::TooLong { offset: self.offset, found: len, limit: left });
         }
         let mut bytes = Vec::new();
-        let read = (&mut self.source).take(len).read_to_end(&mut bytes);
+        let read = self.source.by_ref().take(len).read_to_end(&mut bytes);
         self.offset += bytes.len() as u64;
         match read {
             Err(source) => Err(PickleError::Io { offset: self.offset, source }),
@@ -183,7 +183,7 @@ impl<R: Read> Input<R> {
     /// Reads to the very end, which also makes a decompressor check its checksum.
     fn finish(mut self) -> Result<(), PickleError> {
         let offset = self.offset;
-        match self.source.read(&mut [0]) {
+        match self.source.by_ref().take(1).read_to_end(&mut Vec::new()) {
             Ok(0) => Ok(()),
             Ok(_) => Err(PickleError::Trailing { offset }),
             Err(source) => Err(PickleError::Io { offset, source }),

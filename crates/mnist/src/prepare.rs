@@ -16,8 +16,7 @@ pub struct Options {
     /// Folder of downloads and .npy files.
     pub dir: PathBuf,
     /// A folder with the four IDX files or the pickle (compressed or not), the pickle itself, a base address of the
-    /// IDX files, or the address of a `.pkl` or `.pkl.gz`. Then nothing else is tried. If none, the environment
-    /// variable `MATMUL_MNIST` is asked.
+    /// IDX files, or the address of a `.pkl` or `.pkl.gz`. Then nothing else is tried.
     pub from: Option<String>,
     /// Do not use the network.
     pub offline: bool,
@@ -26,6 +25,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options { dir: PathBuf::from("data"), from: None, offline: false }
+    }
+}
+
+impl Options {
+    /// Where [`Options::from`] is none, takes it from the environment variable `MATMUL_MNIST`, unless that is empty.
+    pub fn or_environment(mut self) -> Self {
+        self.from = self.from.or_else(|| env::var("MATMUL_MNIST").ok().filter(|from| !from.is_empty()));
+        self
     }
 }
 
@@ -43,7 +50,7 @@ pub struct Step<'a> {
 /// Is told about the steps.
 pub type Progress<'a> = dyn FnMut(Step<'_>) + 'a;
 
-/// Gets MNIST: from [`Options::from`] if given; else from the .npy files of an earlier run; else from the downloads
+/// Gets MNIST: from [`Options::from`] or `MATMUL_MNIST` if given; else from the .npy files of an earlier run; else from the downloads
 /// in the folder; else from the mirrors; else draws the synthetic set and says so in [`Mnist::describe`] and
 /// [`Mnist::notes`]. Whatever it was, its digests are checked, and its .npy files lie in a folder of its own under
 /// [`Options::dir`]: `idx`, `pickle` or `synthetic`.
@@ -51,10 +58,10 @@ pub type Progress<'a> = dyn FnMut(Step<'_>) + 'a;
 /// # Errors
 /// [`Error`] when a given source fails (then nothing else is tried), or when the .npy files cannot be written.
 pub fn prepare(options: &Options) -> Result<Mnist, Error> {
-    prepare_with(&Manifest::builtin()?, options, &mut |_| {})
+    prepare_with(&Manifest::builtin()?, &options.clone().or_environment(), &mut |_| {})
 }
 
-/// Like [`prepare`], for another manifest, and with progress.
+/// Like [`prepare`], with progress, for any manifest, and without a look at the environment.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -63,10 +70,9 @@ pub fn prepare_with(
     options: &Options,
     progress: &mut Progress<'_>,
 ) -> Result<Mnist, Error> {
-    let from = options.from.clone().or_else(|| env::var("MATMUL_MNIST").ok()).filter(|from| !from.is_empty());
     let dir = &options.dir;
-    if let Some(from) = from {
-        return explicit(&from, manifest, options, progress);
+    if let Some(from) = &options.from {
+        return explicit(from, manifest, options, progress);
     }
     if let Some(mnist) = cached(dir, REAL, manifest, &mut Vec::new()) {
         return Ok(mnist);
@@ -106,6 +112,10 @@ fn explicit(
     let path = Path::new(from);
     let url = from.starts_with("http://") || from.starts_with("https://");
     if url && options.offline {
+        // What was once fetched from there was verified, like all real data here.
+        if let Some(mnist) = cached(dir, REAL, manifest, &mut Vec::new()) {
+            return Ok(mnist);
+        }
         return Err(Error::NoNetwork { url: from.to_owned(), reason: "offline was asked for" });
     }
     let _lock = Lock::acquire(dir, PATIENCE)?;

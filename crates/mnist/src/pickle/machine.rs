@@ -67,11 +67,15 @@ pub(super) struct Machine<R> {
     stack: Vec<Value>,
     memo: BTreeMap<u32, Value>,
     objects: Vec<Object>,
+    /// Bytes that may still become elements of arrays. Only a pickle that makes several arrays of one remembered
+    /// string can need more than it has bytes.
+    budget: u64,
 }
 
 impl<R: Read> Machine<R> {
     pub(super) fn new(input: Input<R>) -> Self {
-        Machine { input, at: 0, stack: Vec::new(), memo: BTreeMap::new(), objects: Vec::new() }
+        let budget = input.limit;
+        Machine { input, at: 0, stack: Vec::new(), memo: BTreeMap::new(), objects: Vec::new(), budget }
     }
 
     pub(super) fn run(mut self) -> Result<[(Array, Array); 3], PickleError> {
@@ -257,7 +261,7 @@ impl<R: Read> Machine<R> {
     }
 
     /// State: version, shape, type, Fortran order, bytes.
-    fn build_array(&self, state: &[Value]) -> Result<Object, PickleError> {
+    fn build_array(&mut self, state: &[Value]) -> Result<Object, PickleError> {
         use Value::{Bool, Bytes, Int, Object as Obj, Tuple};
         let (dims, dtype, bytes) = match state {
             [Int(1), Tuple(dims), Obj(index), Bool(false), Bytes(bytes)] => match self.objects[*index] {
@@ -280,6 +284,9 @@ impl<R: Read> Machine<R> {
         let len = sizes.as_ref().and_then(|s| s.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d)));
         match sizes {
             Some(sizes) if len == Some(bytes.len()) => {
+                let (offset, found, limit) = (self.at, bytes.len() as u64, self.budget);
+                self.budget =
+                    limit.checked_sub(found).ok_or(PickleError::TooLong { offset, found, limit })?;
                 Ok(Object::Array(Some(Array { shape: sizes, data: dtype.decode(bytes) })))
             }
             _ => Err(PickleError::Length { offset: self.at, shape, size: dtype.size(), found: bytes.len() }),
