@@ -59,6 +59,71 @@ pub unsafe trait Vector<T: Scalar>: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
+/// `N` elements in an array: a vector for any CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+// SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
+unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> Self {
+        // SAFETY: N elements may be read; unaligned, as an element's own alignment is enough.
+        Self(unsafe { p.cast::<[T; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(p: *const T, n: usize) -> Self {
+        let mut lanes = [T::ZERO; N];
+        // N tests instead of n steps: a loop of unknown length becomes a call of memcpy.
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be read.
+                *lane = unsafe { *p.add(l) };
+            }
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T) {
+        // SAFETY: N elements may be written.
+        unsafe { p.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, n: usize) {
+        for (l, lane) in self.0.into_iter().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be written.
+                unsafe { *p.add(l) = lane }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(mut self, b: Self) -> Self {
+        for (x, y) in self.0.iter_mut().zip(b.0) {
+            *x = *x * y;
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(mut self, b: Self, c: Self) -> Self {
+        for ((x, y), z) in self.0.iter_mut().zip(b.0).zip(c.0) {
+            *x = x.mul_add(y, z);
+        }
+        self
+    }
+}
+
 /// Runs a tile of up to `mr` rows and `nv` vectors. Call it from a function with the vector's target features:
 /// everything below is inlined into it.
 ///
