@@ -29,6 +29,9 @@
 //! | `blis-bundled` | `blis` | BLIS from blis-src | make, a C compiler, minutes |
 //! | none | `blas` | nothing: the kernel is unavailable and says so | |
 //!
+//! BLIS 1.0, which is what blis-src 0.2 holds, reads past operands in its kernels for AVX2 (flame/blis#821), which ends
+//! the process where the next page is not mapped, and takes β = NaN for 0.
+//!
 //! On macOS, Homebrew keeps OpenBLAS apart: point `PKG_CONFIG_PATH` at `$(brew --prefix openblas)/lib/pkgconfig`.
 //! OpenBLAS from `openblas-static` is single-threaded unless `OPENBLAS_USE_THREAD=1` is set while it is compiled.
 //!
@@ -36,7 +39,7 @@
 //!
 //! A BLAS takes matrices whose rows or columns are contiguous and a leading dimension apart. Views that are not so
 //! (negative or zero strides, both strides above 1, overlapping rows) are copied to a dense scratch first, at most
-//! 2048 × 2048 elements at a time; such a C is computed in scratch and written back. Dimensions beyond the library's
+//! 1024 × 1024 elements at a time; such a C is computed in scratch and written back. Dimensions beyond the library's
 //! integer are split. Neither changes what is computed, but both cost time, and splitting k reorders the sum.
 //!
 //! # Threads

@@ -23,9 +23,10 @@ impl Limits {
             Gemm::Lp64(_) => c_int::MAX as usize,
             Gemm::Ilp64(_) => isize::MAX as usize,
         };
-        // 2048² f64 are 32 MiB. Each copied element takes part in up to 2048 multiplications, so copying is a small
-        // part of the work; and a view that a zero stride makes much larger than its memory cannot exhaust it.
-        Self { dim, scratch: 2048 }
+        // 1024² f64 are 8 MiB: small enough for glibc to use the same pages again (from 32 MiB on each copy would be
+        // page faults), large enough that each copied element takes part in a thousand multiplications. A view that
+        // a zero stride makes much larger than its memory is copied in such blocks too, so it exhausts nothing.
+        Self { dim, scratch: 1024 }
     }
 }
 
@@ -283,7 +284,7 @@ mod tests {
         }
     }
 
-    /// Limits of 3 and 2 stand for 2³¹ - 1 and 2048; the fake refuses none of it, so the recorded sizes are checked.
+    /// Limits of a few elements stand for 2³¹ - 1 and 1024.
     #[test]
     fn products_beyond_the_limits_are_split() {
         for (dim, scratch) in [(3, 2), (1, 1), (2, 2)] {
