@@ -68,6 +68,21 @@ pub(crate) fn run(blas: Blas) -> Result<u8, Error> {
     Ok(print_summary(&report))
 }
 
+/// The names in `MATMUL_REQUIRE`, all of them known.
+fn required(value: Option<String>) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = value
+        .iter()
+        .flat_map(|v| v.split(','))
+        .map(|n| n.trim().to_owned())
+        .filter(|n| !n.is_empty())
+        .collect();
+    let known: Vec<&str> = Isa::ALL.iter().map(|isa| isa.name()).chain(["blas"]).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(found) => Err(Error::Require { found: found.clone(), expected: known.join(", ") }),
+        None => Ok(names),
+    }
+}
+
 /// Why the tests cannot run with `isa`.
 fn why_not(isa: Isa) -> Option<String> {
     if !isa.is_available() {
@@ -199,20 +214,5 @@ mod tests {
         let set: Vec<_> =
             command.get_envs().map(|(key, value)| (key.to_str(), value.and_then(|v| v.to_str()))).collect();
         assert_eq!(set, [(Some("MATMUL_MAX_ISA"), Some("avx2")), (Some("MATMUL_REQUIRE"), Some("avx2"))]);
-    }
-}
-
-/// The names in `MATMUL_REQUIRE`, all of them known.
-fn required(value: Option<String>) -> Result<Vec<String>, Error> {
-    let names: Vec<String> = value
-        .iter()
-        .flat_map(|v| v.split(','))
-        .map(|n| n.trim().to_owned())
-        .filter(|n| !n.is_empty())
-        .collect();
-    let known: Vec<&str> = Isa::ALL.iter().map(|isa| isa.name()).chain(["blas"]).collect();
-    match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(found) => Err(Error::Require { found: found.clone(), expected: known.join(", ") }),
-        None => Ok(names),
     }
 }
