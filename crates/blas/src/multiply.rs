@@ -279,18 +279,18 @@ mod tests {
     #[test]
     fn any_strides_become_legal_calls() {
         for shape in [(1, 1, 1), (3, 4, 2), (1, 4, 3), (4, 1, 4), (4, 3, 1), (1, 4, 1)] {
-            check(Gemm::Lp64(fake::gemm::<f64, c_int>), limits(1000, 1000), shape);
-            check(Gemm::Ilp64(fake::gemm::<f64, i64>), limits(1000, 1000), shape);
+            check(Gemm::Lp64(fake::gemm::<f64, c_int, 1000>), limits(1000, 1000), shape);
+            check(Gemm::Ilp64(fake::gemm::<f64, i64, 1000>), limits(1000, 1000), shape);
         }
     }
 
-    /// Limits of a few elements stand for 2³¹ - 1 and 1024.
+    /// Limits of a few elements stand for 2³¹ - 1 and 1024. The fake aborts if it gets a size beyond the first.
     #[test]
     fn products_beyond_the_limits_are_split() {
-        for (dim, scratch) in [(3, 2), (1, 1), (2, 2)] {
-            for shape in [(4, 4, 4), (1, 4, 4), (4, 1, 3), (3, 4, 1)] {
-                check(Gemm::Lp64(fake::gemm::<f64, c_int>), limits(dim, scratch), shape);
-            }
+        for shape in [(4, 4, 4), (1, 4, 4), (4, 1, 3), (3, 4, 1)] {
+            check(Gemm::Lp64(fake::gemm::<f64, c_int, 3>), limits(3, 2), shape);
+            check(Gemm::Lp64(fake::gemm::<f64, c_int, 2>), limits(2, 2), shape);
+            check(Gemm::Lp64(fake::gemm::<f64, c_int, 1>), limits(1, 1), shape);
         }
     }
 

@@ -3,8 +3,8 @@
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 use matmul_core::Scalar;
 
-/// `cblas_?gemm` for integers of type `I`.
-pub(crate) extern "C" fn gemm<T: Scalar, I: TryInto<usize>>(
+/// `cblas_?gemm` for integers of type `I` up to `MAX`.
+pub(crate) extern "C" fn gemm<T: Scalar, I: TryInto<usize>, const MAX: usize>(
     order: CBLAS_LAYOUT,
     ta: CBLAS_TRANSPOSE,
     tb: CBLAS_TRANSPOSE,
@@ -20,7 +20,7 @@ pub(crate) extern "C" fn gemm<T: Scalar, I: TryInto<usize>>(
     c: *mut T,
     ldc: I,
 ) {
-    let size = |x: I| x.try_into().ok().filter(|&x| x > 0).expect("sizes are positive");
+    let size = |x: I| x.try_into().ok().filter(|x| (1..=MAX).contains(x)).expect("sizes are 1 to MAX");
     let (m, n, k, lda, ldb, ldc) = (size(m), size(n), size(k), size(lda), size(ldb), size(ldc));
     let row_major = matches!(order, CBLAS_LAYOUT::CblasRowMajor);
     let plain = |t| matches!(t, CBLAS_TRANSPOSE::CblasNoTrans);

@@ -32,7 +32,8 @@ macro_rules! export_gemm {
                 c: *mut $t,
                 ldc: $int,
             ) {
-                super::gemm::gemm(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                const MAX: usize = i32::MAX as usize;
+                super::gemm::gemm::<_, _, MAX>(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
             }
         }
     };
