@@ -1,6 +1,7 @@
 //! One case: its inputs, the kernel's answer, and the verdict.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 
 use matmul_core::{Kernel, Promise, Scalar};
 
@@ -189,7 +190,9 @@ impl<T: Scalar> Product<T> {
     /// Several callers at once. Each has the rows of A and C in another order, so that scratch memory which they
     /// wrongly share would show; the answers come back in the order of the case.
     fn compute_at_once(&self, kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<Vec<T>>, String> {
+        let start = Barrier::new(CALLERS);
         let call = |turn: usize| {
+            start.wait();
             // Rows of a Hankel matrix share elements and cannot change places.
             let turn = if case.m == 0 || case.a == Layout::Hankel { 0 } else { turn % case.m };
             let (mut a, mut c) = (self.a.clone(), self.c.clone());
@@ -199,6 +202,7 @@ impl<T: Scalar> Product<T> {
             answer.rotate_right(turn * case.n);
             Ok(answer)
         };
+        let call = &call;
         std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS).map(|turn| scope.spawn(move || call(turn))).collect();
             let answers = callers.into_iter().map(|caller| caller.join());

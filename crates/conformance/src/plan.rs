@@ -1,4 +1,4 @@
-use crate::Family;
+use crate::{Family, ParseError};
 
 /// How much of each family runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,20 @@ impl Plan {
     /// Minutes: every combination, and shapes past every block size.
     pub fn full() -> Self {
         Plan { case_limit: 1 << 31, family_limit: 1 << 34, ..Plan::new(Depth::Full) }
+    }
+
+    /// The plan that the environment variable `MATMUL_CONFORMANCE_PLAN` names: `quick` (for emulators), `standard`
+    /// (also when it is not set) or `full`.
+    ///
+    /// # Errors
+    /// [`ParseError::Word`] for any other word.
+    pub fn from_env() -> Result<Self, ParseError> {
+        match std::env::var("MATMUL_CONFORMANCE_PLAN").as_deref() {
+            Ok("quick") => Ok(Plan::quick()),
+            Ok("standard") | Err(_) => Ok(Plan::standard()),
+            Ok("full") => Ok(Plan::full()),
+            Ok(other) => Err(ParseError::Word { expected: "quick, standard or full", found: other.into() }),
+        }
     }
 
     fn new(depth: Depth) -> Self {

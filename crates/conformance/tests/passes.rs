@@ -1,13 +1,37 @@
 //! What is right must pass.
 
-use matmul_conformance::{Oracle, Plan, check};
+use matmul_conformance::{Oracle, ParseError, Plan, check, check_same_bits};
 
 #[test]
-fn oracle_f32() {
-    check::<f32>(&Oracle, &Plan::standard()).assert_passed();
+fn oracle_f32() -> Result<(), ParseError> {
+    check::<f32>(&Oracle, &Plan::from_env()?).assert_passed();
+    Ok(())
 }
 
 #[test]
-fn oracle_f64() {
-    check::<f64>(&Oracle, &Plan::standard()).assert_passed();
+fn oracle_f64() -> Result<(), ParseError> {
+    check::<f64>(&Oracle, &Plan::from_env()?).assert_passed();
+    Ok(())
+}
+
+#[test]
+fn oracle_agrees_with_itself() {
+    check_same_bits::<f32>(&[&Oracle, &Oracle], &Plan::quick()).assert_passed();
+}
+
+#[test]
+fn limits_are_rows_of_the_report() {
+    let report = check::<f32>(&Oracle, &Plan::quick().with_case_limit(2000).with_family_limit(50_000));
+    let (ran, planned) = report.ran_of();
+    let skips = || report.families.iter().flat_map(|family| &family.skipped);
+    assert!(report.passed() && ran < planned, "{report}");
+    assert_eq!(ran + skips().map(|skip| skip.cases).sum::<usize>(), planned, "{report}");
+    assert!(skips().any(|skip| skip.reason.contains("2000 multiply-adds a case")), "{report}");
+    assert!(skips().any(|skip| skip.reason.contains("50000 multiply-adds a family")), "{report}");
+}
+
+#[test]
+fn a_family_of_which_nothing_ran_has_not_passed() {
+    let report = check::<f32>(&Oracle, &Plan::quick().with_case_limit(0));
+    assert!(!report.passed(), "{report}");
 }

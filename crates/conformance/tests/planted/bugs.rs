@@ -45,9 +45,9 @@ pub(crate) enum Bug {
     OneRowBackwards,
     /// Chunks of 128 instead of 256.
     ShortChunks,
-    /// A row stride of 0 in A counts as a contiguous one.
+    /// A row stride of 0 in B counts as another one.
     IgnoresBroadcast,
-    /// With negative column stride in B, columns are off by one.
+    /// With a negative row stride in A, rows are off by one.
     NegativeStrideOffByOne,
     /// A row-major C with a gap between its rows gets one element too many in each.
     WritesIntoPadding,
