@@ -5,17 +5,14 @@ use crate::MicroKernel;
 /// How large the blocks are that the loops keep in each cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
-    /// Rows of A and C that a thread takes at a time, a multiple of MR.
-    pub mc: usize,
     /// Columns of a packed block of B, a multiple of NR.
     pub nc: usize,
     /// Depth of a packed block of B, a multiple of [`K_CHUNK`]. The block is KC × NC.
     pub kc: usize,
 }
 
-/// The part of A that a thread goes through for one block of B: a quarter of a 1 MiB L2.
-const A_BLOCK_BYTES: usize = 256 << 10;
-/// An eighth of a 32 MiB L3, so that it also fits the smaller share of a core in a busy socket.
+/// An eighth of a 32 MiB L3, so that it also fits the smaller share of a core in a busy socket. It bounds the
+/// memory for packing, per thread.
 const B_BLOCK_BYTES: usize = 4 << 20;
 
 impl Blocking {
@@ -24,7 +21,6 @@ impl Blocking {
     pub const fn of<T: Scalar, U: MicroKernel<T>>() -> Self {
         let kc = 4 * K_CHUNK;
         let nc = B_BLOCK_BYTES / (kc * size_of::<T>());
-        let mc = A_BLOCK_BYTES / (K_CHUNK * size_of::<T>());
-        Self { mc: mc - mc % U::MR, nc: nc - nc % U::NR, kc }
+        Self { nc: nc - nc % U::NR, kc }
     }
 }

@@ -1,6 +1,5 @@
 //! A portable, cache-blocked, register-tiled matmul without intrinsics, and the framework that the SIMD and
-//! parallel kernels share: five loops ([`gemm`]), generic over a register tile ([`MicroKernel`]) and over who runs
-//! the pieces ([`Executor`]).
+//! parallel kernels share: the loops ([`gemm`]), generic over a register tile ([`MicroKernel`]).
 //!
 //! The hot loop is `chunk` in `tile.rs`; the loops around it are in `loops.rs`.
 //!
@@ -18,7 +17,6 @@
 
 mod arena;
 mod blocking;
-mod exec;
 mod loops;
 mod micro;
 mod pack;
@@ -28,8 +26,7 @@ pub mod tile;
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use blocking::Blocking;
-pub use exec::{Executor, Serial};
-pub use loops::gemm;
+pub use loops::{gemm, row_oriented};
 pub use micro::{MicroKernel, TileArgs};
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -37,8 +34,9 @@ pub use portable::PortableFma;
 
 /// The sizes at which [`gemm`] with the tiles of `U` changes its way of working.
 pub const fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
-    let Blocking { mc, nc, kc } = Blocking::of::<T, U>();
-    TileShape { mr: U::MR, nr: U::NR, mc, kc, nc }
+    let Blocking { nc, kc } = Blocking::of::<T, U>();
+    // All rows of A are one block.
+    TileShape { mr: U::MR, nr: U::NR, mc: U::MR, kc, nc }
 }
 
 /// The portable kernel, on the calling thread.
@@ -90,8 +88,8 @@ impl<T: Scalar> Kernel<T> for Blocked {
         let blocking = Blocking::of::<T, Portable>();
         #[cfg(target_arch = "x86_64")]
         if let Some(kernel) = self.fma {
-            return gemm(kernel, &Serial, blocking, problem);
+            return gemm(kernel, blocking, problem);
         }
-        gemm(Portable::detect(), &Serial, blocking, problem);
+        gemm(Portable::detect(), blocking, problem);
     }
 }

@@ -1,15 +1,14 @@
-//! The five loops around the micro-kernel, in the terms of the BLIS papers, with the two inner ones exchanged.
+//! The loops around the micro-kernel, in the terms of the BLIS papers, with the two inner ones exchanged.
 //!
 //! ```text
-//! LOOP 5  jc   columns of C, NC at a time   packed B (KC x NC) stays in L3
-//! LOOP 4  pc   k, KC at a time              B is packed here, by all threads together
-//! LOOP 3  ic   rows of C, MC at a time      the pieces that threads take
-//! LOOP 2  ir   rows, MR at a time           a panel of A (MR x 256) stays in L1, chunk by chunk of KC
+//! LOOP 4  jc   columns of C, NC at a time   packed B (KC x NC) stays in L3
+//! LOOP 3  pc   k, KC at a time              B is packed here
+//! LOOP 2  ir   rows of C, MR at a time      a panel of A (MR x 256) stays in L1, chunk by chunk of KC
 //! LOOP 1  jr   columns, NR at a time        the micro-kernel: MR x NR of C in registers
 //! ```
 //!
 //! BLIS keeps a panel of B in L1 and goes through a packed block of A in L2. Here a panel of A stays in L1 while
-//! the tiles pass along it, so A need not be packed at all unless its layout is hostile (see `packs_a`), and B is
+//! the tiles pass along it, so A needs no blocks of its own (BLIS's loop over ic), and need not be packed at all unless its layout is hostile (see `packs_a`), and B is
 //! read front to back, which the prefetchers keep up with. KC is several chunks deep: an MR × NC strip of C is
 //! folded KC / 256 times while it is in L1 or L2 instead of being fetched from memory for each chunk. On a Zen 4
 //! core this reaches 92 % of the FMA peak at 2000³ where packed blocks of A reached 86 %.
@@ -20,7 +19,7 @@
 use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Problem, Scalar};
 
 use crate::arena::{Lease, Slot};
-use crate::{Blocking, Executor, MicroKernel, pack};
+use crate::{Blocking, MicroKernel, pack};
 
 /// Panels of B that a panel of A must meet before a packed copy of A pays.
 const PACK_A_MIN_PANELS: usize = 4;
@@ -43,19 +42,13 @@ where
 /// Room for one tile of a C whose rows are not contiguous.
 const STAGE: usize = 32 * 32;
 
-/// C ← α·A·B + β·C by the tiles of `kernel`, on the threads of `exec`. The bits depend on neither.
-pub fn gemm<T, U, X>(kernel: U, exec: &X, blocking: Blocking, problem: Problem<'_, T>)
+/// C ← α·A·B + β·C by the tiles of `kernel`, on the calling thread.
+pub fn gemm<T, U>(kernel: U, blocking: Blocking, problem: Problem<'_, T>)
 where
     T: Scalar,
     U: MicroKernel<T>,
-    X: Executor,
 {
-    let mut problem = problem;
-    // A column-major C is computed as its transpose, so that micro-kernels know one direction of stores.
-    let c = problem.c();
-    if c.cs() != 1 && c.ncols() != 1 && (c.rs() == 1 || c.nrows() == 1) {
-        problem = problem.transposed();
-    }
+    let problem = row_oriented(problem);
     let (m, n) = (problem.m(), problem.n());
     let (alpha, beta) = (problem.alpha(), problem.beta());
     let a = problem.a();
@@ -74,7 +67,18 @@ where
         c_cs: if n == 1 { 1 } else { c.cs() },
         c: c.as_mut_ptr(),
     };
-    product.loop5(exec, blocking);
+    product.loop4(blocking);
+}
+
+/// The product, or its transpose if that has contiguous rows of C, so that micro-kernels know one direction of
+/// stores.
+pub fn row_oriented<T: Scalar>(mut problem: Problem<'_, T>) -> Problem<'_, T> {
+    let c = problem.c();
+    if c.cs() != 1 && c.ncols() != 1 && (c.rs() == 1 || c.nrows() == 1) {
+        problem.transposed()
+    } else {
+        problem
+    }
 }
 
 /// A single column may carry any column stride; 1 makes its rows contiguous.
@@ -86,7 +90,7 @@ fn contiguous_if_single<T>(v: MatRef<'_, T>) -> MatRef<'_, T> {
     unsafe { MatRef::from_raw_parts(v.as_ptr(), v.nrows(), 1, v.rs(), 1) }
 }
 
-/// A product on its way through the loops; shared by the threads, which write disjoint pieces of C.
+/// A product on its way through the loops.
 struct Product<'a, T, U> {
     kernel: U,
     alpha: T,
@@ -99,9 +103,6 @@ struct Product<'a, T, U> {
     c_rs: isize,
     c_cs: isize,
 }
-
-// SAFETY: A and B are only read. C is written through `c_block`, whose callers hold disjoint pieces.
-unsafe impl<T: Scalar, U: MicroKernel<T>> Sync for Product<'_, T, U> {}
 
 /// Start and length of one range of rows, columns or k.
 type Span = (usize, usize);
@@ -133,9 +134,6 @@ struct Packed<T> {
     padded: usize,
 }
 
-// SAFETY: a block is written by disjoint pieces (`Executor` calls each index once) and read after they are done.
-unsafe impl<T: Sync> Sync for Packed<T> {}
-
 impl<T: Scalar> Packed<T> {
     /// The panel that holds chunk row `p` (a multiple of `K_CHUNK`, `k` rows deep) and column `j` (a multiple of
     /// `width`).
@@ -156,86 +154,58 @@ impl<T: Scalar> Packed<T> {
 }
 
 impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
-    fn loop5<X: Executor>(&self, exec: &X, blocking: Blocking) {
+    /// LOOP 4 and LOOP 3.
+    fn loop4(&self, blocking: Blocking) {
         let (k, n) = self.b.shape();
         let kc = blocking.kc.min(k);
         let nc = blocking.nc.min(n.next_multiple_of(U::NR));
         let mut lease = None;
         let mut packed = Packed { ptr: core::ptr::null_mut(), width: U::NR, padded: 0 };
         if self.pack_b {
-            let lease = lease.insert(Lease::take(Slot::B, kc * nc));
-            packed.ptr = lease.as_mut_ptr();
+            packed.ptr = lease.insert(Lease::take(Slot::B, kc * nc)).as_mut_ptr();
         }
         for j in spans(n, nc) {
             packed.padded = j.1.next_multiple_of(U::NR);
             for p in spans(k, kc) {
                 if self.pack_b {
-                    self.pack_b(exec, p, j, &packed);
+                    self.pack_b(p, j, &packed);
                 }
-                self.loop3(exec, blocking.mc, p, j, &packed);
+                self.loop2(p, j, &packed);
             }
         }
     }
 
-    /// Packs rows `p` and columns `j` of B, a share of the panels per task.
-    fn pack_b<X: Executor>(&self, exec: &X, p: Span, j: Span, packed: &Packed<T>) {
-        let panels = j.1.div_ceil(U::NR);
-        let shares = exec.threads().min(panels);
-        exec.for_each(shares, &|share| {
-            let (first, end) = (panels * share / shares, panels * (share + 1) / shares);
-            for jr in (first..end).map(|panel| panel * U::NR) {
-                for (p0, k) in spans(p.1, K_CHUNK) {
-                    let columns = (j.0 + jr, U::NR.min(j.1 - jr));
-                    // SAFETY: the spans lie in B; the panel lies in the lease of kc * nc elements, and no other
-                    // share has it.
-                    unsafe {
-                        let src = block(self.b, (p.0 + p0, k), columns);
-                        pack::panel(src, U::NR, packed.panel(p0, k, jr));
-                    }
+    /// Packs rows `p` and columns `j` of B.
+    fn pack_b(&self, p: Span, j: Span, packed: &Packed<T>) {
+        for (p0, k) in spans(p.1, K_CHUNK) {
+            for (jr, n) in spans(j.1, U::NR) {
+                // SAFETY: the spans lie in B, and the panel lies in the lease of kc * nc elements.
+                unsafe {
+                    let src = block(self.b, (p.0 + p0, k), (j.0 + jr, n));
+                    pack::panel(src, U::NR, packed.panel(p0, k, jr));
                 }
             }
-        });
+        }
     }
 
-    /// Splits rows, and columns where rows are too few, among the threads.
-    fn loop3<X: Executor>(&self, exec: &X, mc: usize, p: Span, j: Span, packed_b: &Packed<T>) {
-        let m = self.a.nrows();
-        let row_panels = m.div_ceil(U::MR);
-        let column_panels = j.1.div_ceil(U::NR);
-        let threads = exec.threads();
-        // A multiple of the thread count where there are that many panels, so that no thread waits for the last.
-        let row_blocks = m.div_ceil(mc).next_multiple_of(threads).min(row_panels);
-        let column_blocks = threads.div_ceil(row_blocks).min(column_panels);
-        exec.for_each(row_blocks * column_blocks, &|task| {
-            let share = |panels: usize, width: usize, end: usize, index: usize, of: usize| -> Span {
-                let start = panels * index / of * width;
-                (start, (panels * (index + 1) / of * width).min(end) - start)
-            };
-            let i = share(row_panels, U::MR, m, task / column_blocks, row_blocks);
-            let jr = share(column_panels, U::NR, j.1, task % column_blocks, column_blocks);
-            self.block(i, p, j.0, jr, packed_b);
-        });
-    }
-
-    /// LOOP 2 and LOOP 1: rows `i` by columns `jc + j`, all of KC for one panel of rows before the next.
-    fn block(&self, i: Span, p: Span, jc: usize, j: Span, packed_b: &Packed<T>) {
+    /// LOOP 2 and LOOP 1: columns `j`, all of rows `p` of B for one panel of rows of A before the next.
+    fn loop2(&self, p: Span, j: Span, packed_b: &Packed<T>) {
         let mut lease = self.pack_a.then(|| Lease::<T>::take(Slot::A, U::MR * K_CHUNK));
-        for (ir, m) in spans(i.1, U::MR) {
+        for i in spans(self.a.nrows(), U::MR) {
             for (p0, k) in spans(p.1, K_CHUNK) {
                 // SAFETY: the spans lie in A.
-                let mut a = unsafe { block(self.a, (i.0 + ir, m), (p.0 + p0, k)) };
+                let mut a = unsafe { block(self.a, i, (p.0 + p0, k)) };
                 if let Some(lease) = &mut lease {
                     let panel = lease.as_mut_ptr();
                     // SAFETY: the lease holds MR * k elements, of which m in each of the k rows are written.
                     a = unsafe {
                         pack::panel(a.t(), U::MR, panel);
-                        MatRef::from_raw_parts(panel, m, k, 1, U::MR as isize)
+                        MatRef::from_raw_parts(panel, i.1, k, 1, U::MR as isize)
                     };
                 }
                 for (jr, n) in spans(j.1, U::NR) {
-                    let jr = j.0 + jr;
-                    let b = self.b_panel(packed_b, (p.0, p0, k), jc, (jr, n));
-                    self.tile(a, b, p.0 + p0 == 0, (i.0 + ir, m), (jc + jr, n));
+                    let b = self.b_panel(packed_b, (p.0, p0, k), j.0, (jr, n));
+                    self.tile(a, b, p.0 + p0 == 0, i, (j.0 + jr, n));
                 }
             }
         }
@@ -250,7 +220,7 @@ impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
         jc: usize,
         (jr, n): Span,
     ) -> MatRef<'_, T> {
-        // SAFETY: the spans lie in B, and if B is packed its panels were packed before LOOP 3 began.
+        // SAFETY: the spans lie in B, and if B is packed its panels were packed before LOOP 2 began.
         unsafe {
             if self.pack_b { packed.view(p0, k, jr, n) } else { block(self.b, (pc + p0, k), (jc + jr, n)) }
         }
@@ -260,7 +230,7 @@ impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
     #[inline(always)]
     fn tile(&self, a: MatRef<'_, T>, b: MatRef<'_, T>, first: bool, i: Span, j: Span) {
         let fold = if first { Fold::first(self.beta) } else { Fold::Add };
-        // SAFETY: the spans lie in C, and no other task has these rows and columns.
+        // SAFETY: the spans lie in C.
         let c = unsafe {
             let corner = self.c.offset(i.0 as isize * self.c_rs + j.0 as isize * self.c_cs);
             MatMut::from_raw_parts(corner, i.1, j.1, self.c_rs, self.c_cs)

@@ -138,6 +138,29 @@ impl<'a, T: Scalar> Problem<'a, T> {
         Self { a: self.b.t(), b: self.a.t(), c: self.c.into_t(), ..self }
     }
 
+    /// The products for rows ..i and rows i.. of A and C. Both have the same bits as in the whole.
+    ///
+    /// # Errors
+    /// [`Error::Range`] unless 0 < i < m: each part must have something to do.
+    pub fn split_rows(self, i: usize) -> Result<(Self, Self), Error> {
+        let (m, k) = self.a.shape();
+        if i == 0 || i >= m {
+            return Err(Error::Range { range: (0, i), len: m });
+        }
+        let (top, bottom) = self.c.split_rows(i)?;
+        let part = |a, c| Self { a, c, ..self };
+        Ok((part(self.a.submatrix(0..i, 0..k)?, top), part(self.a.submatrix(i..m, 0..k)?, bottom)))
+    }
+
+    /// The products for columns ..j and columns j.. of B and C. Both have the same bits as in the whole.
+    ///
+    /// # Errors
+    /// [`Error::Range`] unless 0 < j < n: each part must have something to do.
+    pub fn split_cols(self, j: usize) -> Result<(Self, Self), Error> {
+        let (left, right) = self.transposed().split_rows(j)?;
+        Ok((left.transposed(), right.transposed()))
+    }
+
     /// C\[i, j\] ← α·sum + β·C\[i, j\], for kernels that form each element's whole sum at once.
     ///
     /// # Panics

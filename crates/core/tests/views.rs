@@ -139,3 +139,31 @@ fn shape_errors_name_both_shapes() {
     );
     assert_eq!(c, numbers(4));
 }
+
+/// 2 x 3 times 3 x 4.
+fn whole<'a>(a: &'a [f64], b: &'a [f64], c: &'a mut [f64]) -> Problem<'a, f64> {
+    let (a, b) = (MatRef::from_row_major(a, 2, 3).unwrap(), MatRef::from_row_major(b, 3, 4).unwrap());
+    Problem::new(1.0, a, b, 0.0, MatMut::from_row_major(c, 2, 4).unwrap()).unwrap().unwrap()
+}
+
+#[test]
+fn split_products_make_the_whole() {
+    let sum = |mut p: Problem<'_, f64>| {
+        for i in 0..p.m() {
+            for j in 0..p.n() {
+                let sum = (0..p.k()).map(|l| p.a().at(i, l) * p.b().at(l, j)).sum();
+                p.store(i, j, sum);
+            }
+        }
+    };
+    let (a, b) = (numbers(6), numbers(12));
+    let (mut want, mut c) = ([f64::NAN; 8], [f64::NAN; 8]);
+    sum(whole(&a, &b, &mut want));
+    let (top, bottom) = whole(&a, &b, &mut c).split_rows(1).unwrap();
+    let (left, right) = bottom.split_cols(3).unwrap();
+    [top, left, right].into_iter().for_each(sum);
+    assert_eq!(c, want);
+    for i in [0, 2, 3] {
+        assert!(matches!(whole(&a, &b, &mut c).split_rows(i), Err(Error::Range { .. })));
+    }
+}

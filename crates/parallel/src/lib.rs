@@ -1,9 +1,8 @@
 //! The loops of `matmul-blocked` on rayon's threads, for any micro-kernel.
 //!
-//! Pieces of C are split among threads, never k: the result's bits are those of one thread. Work runs in the
-//! caller's rayon pool if it is in one, else in the global pool, with the calling thread taking part; small
-//! products stay on the calling thread. `RAYON_NUM_THREADS` and pool sizes are respected, nothing spins, and
-//! calls may nest.
+//! C is halved by columns or rows, never k, until there is a piece for each thread: the result's bits are those of
+//! one thread. Work runs in the caller's rayon pool if it is in one, else in the global pool; small products stay
+//! on the calling thread. `RAYON_NUM_THREADS` and pool sizes are respected, nothing spins, and calls may nest.
 //!
 //! ```
 //! use matmul_blocked::Portable;
@@ -19,47 +18,22 @@
 //! # Ok::<(), matmul_core::Error>(())
 //! ```
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use matmul_blocked::{Blocking, Executor, MicroKernel, Serial, tile_shape};
+use matmul_blocked::{Blocking, MicroKernel, row_oriented, tile_shape};
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 
-/// Multiply-adds that a thread must find to be worth waking: 64³ take some 5 µs on one core with AVX2, as long as
-/// handing them over.
-const MIN_WORK_PER_THREAD: usize = 64 * 64 * 64;
+/// Multiply-adds that a piece must have to be worth handing over: 64³ take some 5 µs on one core with AVX2, as long
+/// as waking a thread.
+const MIN_WORK: usize = 64 * 64 * 64;
 
-/// Pieces go to whichever thread is free, in order, from a shared counter: a thread that the system holds up takes
-/// fewer.
-struct Rayon {
-    threads: usize,
-}
+/// Pieces per thread of a large product: a thread that the system holds up leaves some to the others.
+const PIECES_PER_THREAD: usize = 4;
 
-// SAFETY: fetch_add gives each index to one thread, and the scope ends when all have returned.
-unsafe impl Executor for Rayon {
-    fn threads(&self) -> usize {
-        self.threads
-    }
+/// Multiply-adds from which a product is cut into more pieces than threads, 256³: the smaller pieces of a smaller
+/// one would cost more than they balance.
+const BALANCED_WORK: usize = 256 * 256 * 256;
 
-    fn for_each(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                // Relaxed: the scope's end orders what tasks wrote before what follows.
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= tasks {
-                    break;
-                }
-                task(index);
-            }
-        };
-        rayon::in_place_scope(|scope| {
-            for _ in 1..self.threads.min(tasks) {
-                scope.spawn(|_| work());
-            }
-            work();
-        });
-    }
-}
+/// Panels of columns that a piece should keep, so that a panel of A that was brought into L1 is used that often.
+const MIN_PANELS: usize = 4;
 
 /// C ← α·A·B + β·C by the tiles of `kernel` on up to `threads` threads, fewer if the product is small.
 pub fn gemm<T, U>(kernel: U, threads: usize, blocking: Blocking, problem: Problem<'_, T>)
@@ -68,19 +42,50 @@ where
     U: MicroKernel<T>,
 {
     let work = problem.m().saturating_mul(problem.n()).saturating_mul(problem.k());
-    match threads.min(work / MIN_WORK_PER_THREAD) {
-        0 | 1 => matmul_blocked::gemm(kernel, &Serial, blocking, problem),
-        threads => gemm_on(kernel, threads, blocking, problem),
+    let pieces = match work / BALANCED_WORK >= threads {
+        true => threads.saturating_mul(PIECES_PER_THREAD),
+        false => threads.min(work / MIN_WORK),
+    };
+    if threads < 2 || pieces < 2 {
+        matmul_blocked::gemm(kernel, blocking, problem);
+    } else {
+        gemm_in_pieces(kernel, pieces, blocking, problem);
     }
 }
 
-/// C ← α·A·B + β·C by the tiles of `kernel`, split for `threads` threads however small it is.
-pub fn gemm_on<T, U>(kernel: U, threads: usize, blocking: Blocking, problem: Problem<'_, T>)
+/// C ← α·A·B + β·C by the tiles of `kernel`, cut into up to `pieces` pieces however small it is. Fewer, if there
+/// are not that many tiles.
+pub fn gemm_in_pieces<T, U>(kernel: U, pieces: usize, blocking: Blocking, problem: Problem<'_, T>)
 where
     T: Scalar,
     U: MicroKernel<T>,
 {
-    matmul_blocked::gemm(kernel, &Rayon { threads: threads.max(1) }, blocking, problem);
+    split(kernel, pieces, blocking, row_oriented(problem));
+}
+
+/// Halves the product and joins the halves, until one piece is left. Columns first: each piece packs the columns
+/// of B that it needs and no other does, while all read the same A.
+fn split<T, U>(kernel: U, pieces: usize, blocking: Blocking, problem: Problem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    let row_panels = problem.m().div_ceil(U::MR);
+    let column_panels = problem.n().div_ceil(U::NR);
+    let first = pieces / 2;
+    // The first part takes `first` of `pieces` shares of the panels, and each part at least one panel.
+    let cut = |panels: usize| (panels * first / pieces).clamp(1, panels - 1);
+    let halves = if pieces < 2 {
+        return matmul_blocked::gemm(kernel, blocking, problem);
+    } else if column_panels >= 2 * MIN_PANELS || (column_panels > 1 && row_panels < 2) {
+        problem.split_cols(cut(column_panels) * U::NR)
+    } else if row_panels > 1 {
+        problem.split_rows(cut(row_panels) * U::MR)
+    } else {
+        return matmul_blocked::gemm(kernel, blocking, problem);
+    };
+    let (left, right) = halves.expect("a cut between the first and the last panel");
+    rayon::join(|| split(kernel, first, blocking, left), || split(kernel, pieces - first, blocking, right));
 }
 
 /// The blocked product with the tiles of `U` on several threads.

@@ -49,7 +49,7 @@ struct Eager {
 }
 
 /// Small blocks, so that small products have several pieces.
-const BLOCKS: Blocking = Blocking { mc: 8, nc: 32, kc: 256 };
+const BLOCKS: Blocking = Blocking { nc: 32, kc: 256 };
 
 impl<T: Scalar> Kernel<T> for Eager {
     fn name(&self) -> &str {
@@ -59,13 +59,13 @@ impl<T: Scalar> Kernel<T> for Eager {
         Promise::SameBits
     }
     fn tile_shape(&self) -> Option<TileShape> {
-        Some(TileShape { mr: 4, nr: 16, mc: BLOCKS.mc, kc: BLOCKS.kc, nc: BLOCKS.nc })
+        Some(TileShape { mr: 4, nr: 16, mc: 4, kc: BLOCKS.kc, nc: BLOCKS.nc })
     }
     fn threads(&self) -> usize {
         self.threads
     }
     fn run(&self, problem: Problem<'_, T>) {
-        matmul_parallel::gemm_on(Portable::detect(), self.threads, BLOCKS, problem);
+        matmul_parallel::gemm_in_pieces(Portable::detect(), self.threads, BLOCKS, problem);
     }
 }
 

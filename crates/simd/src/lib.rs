@@ -29,7 +29,7 @@ mod neon;
 pub mod probe;
 mod stamp;
 
-use matmul_blocked::{Blocking, MicroKernel, Serial, gemm, tile_shape};
+use matmul_blocked::{Blocking, MicroKernel, gemm, tile_shape};
 use matmul_core::{Availability, Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use dispatch::{Element, Isa, UnknownIsa, Visitor};
@@ -87,7 +87,7 @@ impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
     #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        gemm(kernel, &Serial, Blocking::of::<T, U>(), self.0);
+        gemm(kernel, Blocking::of::<T, U>(), self.0);
     }
 }
 
