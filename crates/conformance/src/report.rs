@@ -150,7 +150,8 @@ impl fmt::Display for Report {
             writeln!(f, "  worst error / bound: {ratio:.3}")?;
         }
         if let Some(slope) = self.slope {
-            writeln!(f, "  error grows as k^{slope:.2} (Grade A: at most k^1)")?;
+            let verdict = if slope > 1.0 { ": FAILED" } else { "" };
+            writeln!(f, "  error grows as k^{slope:.2} (Grade A: at most k^1){verdict}")?;
         }
         Ok(())
     }

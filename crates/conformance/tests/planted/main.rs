@@ -2,7 +2,7 @@
 
 mod bugs;
 
-use bugs::{Bug, Planted, SplitsK, Strassen};
+use bugs::{Bug, Drifts, Planted, SplitsK, Strassen};
 use matmul_conformance::{Family, Plan, ReplayError, check, check_same_bits, replay, replay_same_bits};
 use matmul_core::{Kernel, Scalar};
 
@@ -65,6 +65,14 @@ fn strassen_breaks_the_bound_and_nothing_coarser() {
     let coarser = [Family::ExactIntegers, Family::Scalars, Family::Memory, Family::Threads];
     let report = check(&Strassen, &Plan::quick().only(&coarser));
     assert_eq!(report.family(Family::ExactIntegers).map(|family| family.failed), Some(0), "{report}");
+}
+
+#[test]
+fn errors_that_grow_too_fast_are_caught() {
+    let report = check(&Drifts, &Plan::quick().only(&[Family::Bound]));
+    let slope = report.slope.expect("the errors are not 0");
+    assert!((1.1..1.5).contains(&slope), "{report}");
+    assert!(report.families.iter().all(|family| family.passed()) && !report.passed(), "{report}");
 }
 
 #[test]
