@@ -1,6 +1,6 @@
 //! How fast all threads together read from each level of the memory hierarchy.
 
-use std::hint::black_box;
+use matmul_simd::probe::read;
 
 use crate::machine::Machine;
 use crate::pool::Pool;
@@ -34,85 +34,25 @@ pub(crate) fn levels(machine: &Machine, threads: usize) -> Vec<Level> {
 /// Adds `count` samples to each level.
 pub(crate) fn sample(levels: &mut [Level], pool: &Pool, count: usize) {
     let largest = levels.iter().map(|l| l.buffer).max().unwrap_or(0) as usize;
-    let words = vec![1u64; largest / 8];
+    let words = vec![1.0f32; largest / 4];
     for level in levels {
-        let words = &words[..(level.buffer as usize / 8).min(words.len())];
+        let words = &words[..(level.buffer as usize / 4).min(words.len())];
         let share = words.len() / pool.threads();
-        let passes = MIN_READ.div_ceil(words.len() * 8).max(1);
+        let passes = MIN_READ.div_ceil(words.len() * 4).max(1);
         for round in 0..=count {
-            let (read, time) = pool.together(|index| {
-                let part = &words[index * share..][..share];
-                black_box(read(part, passes));
-                (passes * part.len() * 8) as u64
-            });
+            let (bytes, time) = pool.together(|_| (), |index| read(&words[index * share..][..share], passes));
             // The first pass brings the buffer into its level.
             if round > 0 {
-                level.samples.push(read as f64 / time.as_secs_f64().max(1e-9) / 1e9);
+                level.samples.push(bytes as f64 / time.as_secs_f64().max(1e-9) / 1e9);
             }
         }
     }
-}
-
-/// Reads all words that many times with the widest vectors of this CPU.
-fn read(words: &[u64], passes: usize) -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the feature was detected.
-            return unsafe { read_avx512(words, passes) };
-        }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature was detected.
-            return unsafe { read_avx2(words, passes) };
-        }
-    }
-    xor(words, passes)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn read_avx512(words: &[u64], passes: usize) -> u64 {
-    xor(words, passes)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn read_avx2(words: &[u64], passes: usize) -> u64 {
-    xor(words, passes)
-}
-
-/// Exclusive or, in 64 chains that the compiler turns into vectors: 8 of 64 bytes, enough to cover a load's latency.
-/// They live through all passes: folding 64 words takes a third of the time that reading 16 KiB does.
-#[inline(always)]
-fn xor(words: &[u64], passes: usize) -> u64 {
-    let (mut chains, mut rest) = ([0u64; 64], 0);
-    for _ in 0..passes {
-        // Else the second pass would be known to cancel the first.
-        let blocks = black_box(words).chunks_exact(64);
-        rest = blocks.remainder().iter().fold(rest, |x, word| x ^ word);
-        for block in blocks {
-            for (chain, word) in chains.iter_mut().zip(block) {
-                *chain ^= word;
-            }
-        }
-    }
-    chains.iter().fold(rest, |x, chain| x ^ chain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::machine::Cache;
-
-    #[test]
-    fn every_word_is_read() {
-        for len in [0, 1, 63, 64, 65, 1000] {
-            let words: Vec<u64> = (0..len).map(|i| 1 << (i % 64)).collect();
-            let expected = words.iter().fold(0, |x, w| x ^ w);
-            assert_eq!((read(&words, 1), xor(&words, 1)), (expected, expected), "{len}");
-            assert_eq!((read(&words, 4), read(&words, 5)), (0, expected), "{len}");
-        }
-    }
 
     #[test]
     fn buffers_lie_in_their_levels() {

@@ -13,6 +13,16 @@ use crate::runner::{Runner, Stage};
 /// Shortest sample, in seconds; shorter calls are repeated. The clock's own cost is some 30 ns.
 const MIN_SAMPLE: f64 = 50e-6;
 
+/// A call of so many seconds counts as a sample when it is made to check the result.
+const LONG_CALL: f64 = 0.1;
+
+/// A kernel sits rounds out while it has had this many times the mean time of the kernels of its cell.
+const PATIENCE: f64 = 2.0;
+
+/// What is too slow is judged by at least this budget, in seconds, so that a quick run that is late leaves out rounds
+/// and not kernels.
+const MIN_BUDGET: f64 = 1.0;
+
 /// How long to go on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
@@ -28,6 +38,13 @@ pub(crate) struct Candidate<'a, T> {
     pub(crate) expected: f64,
 }
 
+impl<T> Candidate<'_, T> {
+    /// Seconds of all samples.
+    fn spent(&self) -> f64 {
+        self.row.samples.iter().map(|s| s.seconds * self.row.calls as f64).sum()
+    }
+}
+
 /// Fills in the rows and returns the readings of the FMA loop, one for each round.
 pub(crate) fn measure<T: Scalar>(
     stage: &mut Stage<'_, T>,
@@ -37,51 +54,66 @@ pub(crate) fn measure<T: Scalar>(
     random: &mut Random,
 ) -> Vec<f64> {
     for candidate in candidates.iter_mut() {
-        prepare(stage, candidate, effort.budget.as_secs_f64());
+        prepare(stage, candidate, gauge, effort.budget.as_secs_f64());
     }
-    let mut active: Vec<usize> = (0..candidates.len()).filter(|&i| candidates[i].runner.is_some()).collect();
-    let share = effort.budget.as_secs_f64() / active.len().max(1) as f64;
-    let (start, mut fma) = (Instant::now(), Vec::new());
+    let mut order: Vec<usize> = (0..candidates.len()).filter(|&i| candidates[i].runner.is_some()).collect();
+    let (start, mut fma) = (Instant::now(), vec![gauge.fma()]);
     for round in 0..effort.rounds {
-        if active.is_empty() || (round > 0 && start.elapsed() >= effort.budget) {
+        if order.is_empty() || (round > 0 && start.elapsed() >= effort.budget) {
             break;
         }
         fma.push(gauge.fma());
-        random.shuffle(&mut active);
+        random.shuffle(&mut order);
+        let patience =
+            PATIENCE * order.iter().map(|&i| candidates[i].spent()).sum::<f64>() / order.len() as f64;
         let mut before = gauge.canary();
-        // A kernel that has had its share of the budget leaves the rest of it to the others.
-        active.retain(|&index| {
+        order.retain(|&index| {
             let candidate = &mut candidates[index];
+            if !candidate.row.samples.is_empty() && candidate.spent() > patience {
+                return true;
+            }
             let sampled = sample(stage, candidate);
             let after = gauge.canary();
             if let Some(seconds) = sampled {
                 candidate.row.samples.push(Sample { round, seconds, canary: (before, after) });
             }
             before = after;
-            let spent: f64 = candidate.row.samples.iter().map(|s| s.seconds).sum();
-            sampled.is_some() && spent * (candidate.row.calls as f64) < share
+            sampled.is_some()
         });
     }
     fma
 }
 
 /// Decides whether the kernel is worth its time, checks its result, and finds how many calls make a sample.
-fn prepare<T: Scalar>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>, budget: f64) {
+fn prepare<T: Scalar>(
+    stage: &mut Stage<'_, T>,
+    candidate: &mut Candidate<'_, T>,
+    gauge: &Gauge<'_>,
+    budget: f64,
+) {
     let Some(runner) = &mut candidate.runner else { return };
-    // One call to check the result and one to time it must fit, and others want their turn.
-    if candidate.expected > budget / 3.0 {
+    // Others want their turn.
+    if candidate.expected > budget.max(MIN_BUDGET) / 3.0 {
         let expected = candidate.expected;
-        let digits = if expected < 10.0 { 1 } else { 0 };
+        let digits = if expected < 10.0 { 2 } else { 0 };
         candidate.row.outcome = Outcome::Skipped(format!("would take {expected:.digits$} s a call"));
         candidate.runner = None;
         return;
     }
-    let result = runner.verify(stage).and_then(|check| Ok((check, calls_per_sample(stage, runner)?)));
+    let before = gauge.canary();
+    let result = runner.verify(stage);
+    let after = gauge.canary();
+    let result =
+        result.and_then(|(check, first)| Ok((check, first, calls_per_sample(stage, runner, first)?)));
     match result {
-        Ok((check, calls)) => {
+        Ok((check, first, calls)) => {
             candidate.row.check = Some(check);
             candidate.row.failed |= !check.passed;
             candidate.row.calls = calls;
+            // After so long the cold start does not matter, and the call need not be made twice.
+            if first > LONG_CALL {
+                candidate.row.samples.push(Sample { round: 0, seconds: first, canary: (before, after) });
+            }
         }
         Err(err) => fail(candidate, &err),
     }
@@ -93,16 +125,20 @@ fn fail<T>(candidate: &mut Candidate<'_, T>, err: &Error) {
     candidate.runner = None;
 }
 
-/// Doubles the calls until they take long enough.
-fn calls_per_sample<T: Scalar>(stage: &mut Stage<'_, T>, runner: &mut Runner<'_, T>) -> Result<u64, Error> {
+/// Doubles the calls until they take long enough. `first` is the time of a cold call, which may be some times that of
+/// a warm one.
+fn calls_per_sample<T: Scalar>(
+    stage: &mut Stage<'_, T>,
+    runner: &mut Runner<'_, T>,
+    first: f64,
+) -> Result<u64, Error> {
     let mut calls = 1;
-    loop {
-        let seconds = runner.time(stage, calls)?;
-        if seconds * calls as f64 >= MIN_SAMPLE || calls >= 1 << 20 {
-            return Ok(calls);
-        }
+    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, calls)? } else { first };
+    while seconds * (calls as f64) < MIN_SAMPLE && calls < 1 << 20 {
         calls *= 2;
+        seconds = runner.time(stage, calls)?;
     }
+    Ok(calls)
 }
 
 fn sample<T: Scalar>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<f64> {

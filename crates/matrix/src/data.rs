@@ -1,6 +1,6 @@
 //! The images of a run, and what the report says of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use matmul_mnist::{Mnist, prepare};
 
@@ -25,9 +25,4 @@ pub(crate) struct Options {
 pub(crate) fn load(options: &Options) -> Result<Mnist, Error> {
     let Options { from, offline, data } = options.clone();
     Ok(prepare(&matmul_mnist::Options { dir: data, from, offline })?)
-}
-
-/// The images that an earlier [`load`] prepared in `dir`.
-pub(crate) fn prepared(dir: &Path) -> Result<Mnist, Error> {
-    Ok(prepare(&matmul_mnist::Options { dir: dir.to_owned(), from: None, offline: true })?)
 }

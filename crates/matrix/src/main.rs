@@ -2,7 +2,7 @@
 //! `cargo xtask` builds and starts.
 //!
 //! A run of `bench` is a [`report::Report`]: settings (an element type on a number of threads), cells (a shape in a
-//! setting), rows (a kernel in a cell), samples. [`bench`] goes through them, [`cell`] measures one, [`report`]
+//! setting), rows (a kernel in a cell), samples. [`matrix`] goes through them, [`cell`] measures one, [`report`]
 //! computes every figure from the samples, and [`render`] writes them down.
 
 mod bandwidth;
@@ -12,9 +12,11 @@ mod conform;
 mod data;
 mod dtype;
 mod error;
+mod exchange;
 mod gauge;
 mod lesson;
 mod machine;
+mod matrix;
 mod operands;
 mod output;
 mod pin;

@@ -62,8 +62,8 @@ pub(crate) struct Images<'a> {
 /// The factors of every product of a cell, one after the other, and one C for all of them.
 pub(crate) struct Operands<T> {
     pub(crate) shape: Shape,
-    a: Vec<T>,
-    b: Vec<T>,
+    pub(crate) a: Vec<T>,
+    pub(crate) b: Vec<T>,
     pub(crate) c: Vec<T>,
 }
 

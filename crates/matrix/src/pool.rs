@@ -39,11 +39,16 @@ impl Pool {
         self.pool.install(f)
     }
 
-    /// Runs `f` on all workers at the same time. Returns the sum of its results and the time from the first start to
-    /// the last end.
-    pub(crate) fn together(&self, f: impl Fn(usize) -> u64 + Sync) -> (u64, Duration) {
+    /// Runs `f` on all workers at the same time, after each has run `warm_up`. Returns the sum of the results of `f`
+    /// and the time from its first start to its last end.
+    pub(crate) fn together(
+        &self,
+        warm_up: impl Fn(usize) + Sync,
+        f: impl Fn(usize) -> u64 + Sync,
+    ) -> (u64, Duration) {
         let waiting = AtomicUsize::new(self.threads);
         let runs = self.pool.broadcast(|context| {
+            warm_up(context.index());
             waiting.fetch_sub(1, Ordering::AcqRel);
             // The others are being woken, some 50 µs; a sleep would take longer than that.
             while waiting.load(Ordering::Acquire) > 0 {
@@ -67,7 +72,7 @@ mod tests {
     #[test]
     fn all_workers_run_together() {
         let pool = Pool::new(2, &pin::cpus()).unwrap();
-        let (sum, _) = pool.together(|index| 1 + index as u64);
+        let (sum, _) = pool.together(|_| (), |index| 1 + index as u64);
         assert_eq!(sum, 3);
         assert_eq!(pool.install(rayon::current_num_threads), 2);
     }

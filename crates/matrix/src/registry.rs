@@ -32,15 +32,11 @@ impl<T: matmul::Scalar> Entry<T> {
         self.kernel.name()
     }
 
-    /// What is missing, if it cannot run here. Whoever built this program may know better why it has no BLAS.
+    /// What is missing, if it cannot run here.
     pub(crate) fn needs(&self) -> Option<String> {
-        let reason = || std::env::var("MATMUL_BLAS_MISSING").ok().filter(|why| !why.is_empty());
-        match (self.kernel.availability(), self.family) {
-            (Availability::Available, _) => None,
-            (Availability::Unavailable { needs }, Family::Blas) => {
-                Some(reason().map_or(needs, |reason| format!("a linked BLAS ({reason})")))
-            }
-            (Availability::Unavailable { needs }, _) => Some(needs),
+        match self.kernel.availability() {
+            Availability::Available => None,
+            Availability::Unavailable { needs } => Some(needs),
         }
     }
 }

@@ -207,7 +207,9 @@ pub(crate) fn markdown(report: &Report) -> String {
     for line in machine_lines(report) {
         text += &format!("- {line}\n");
     }
-    text += &format!("- Seed {}, up to {} rounds, {} s a cell\n", report.seed, report.rounds, report.budget);
+    let quick = if report.quick { ", quick run" } else { "" };
+    text +=
+        &format!("- Seed {}, up to {} rounds{quick}, {:.0} s\n", report.seed, report.rounds, report.seconds);
     for note in &report.notes {
         text += &format!("- Note: {note}\n");
     }

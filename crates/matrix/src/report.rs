@@ -22,10 +22,10 @@ pub(crate) struct Report {
     /// Seconds since 1970.
     pub(crate) started: u64,
     pub(crate) seconds: f64,
+    /// Whether it had to end within a minute.
+    pub(crate) quick: bool,
     pub(crate) seed: u64,
     pub(crate) rounds: usize,
-    /// Seconds that a cell may take.
-    pub(crate) budget: f64,
     /// Where the images came from.
     pub(crate) data: String,
     pub(crate) machine: Machine,
@@ -268,9 +268,9 @@ pub(crate) mod tests {
             schema: SCHEMA,
             started: 1_700_000_000,
             seconds: 12.5,
+            quick: false,
             seed: 1,
             rounds: 4,
-            budget: 1.0,
             data: "synthetic".into(),
             machine: Machine { cpu: "a CPU".into(), ..Machine::default() },
             conformance: Vec::new(),

@@ -19,12 +19,12 @@ pub(crate) struct Stage<'a, T> {
 }
 
 impl<T: Scalar> Stage<'_, T> {
-    /// One call on a C full of NaN, compared with the reference.
-    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<Check, Error> {
+    /// One call on a C full of NaN, compared with the reference, and its seconds.
+    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, f64), Error> {
         let operands = &mut self.operands;
         operands.c.fill(T::NAN);
-        self.pool.install(|| operands.multiply(kernel))?;
-        Ok(self.reference.check(&operands.c))
+        let seconds = self.pool.install(|| time_calls(operands, kernel, 1))?;
+        Ok((self.reference.check(&operands.c), seconds))
     }
 
     /// Seconds per call of `calls` calls in a row. Short calls get one before them that is not timed: the canary, or
@@ -61,11 +61,14 @@ pub(crate) enum Runner<'a, T> {
 }
 
 impl<T: Scalar> Runner<'_, T> {
-    /// Whether the result is right.
-    pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<Check, Error> {
+    /// Whether the result is right, and how many seconds this first call took.
+    pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<(Check, f64), Error> {
         match self {
             Runner::Here(kernel) => stage.verify(*kernel),
-            Runner::Worker(worker) => worker.verify(),
+            Runner::Worker(worker) => {
+                let seconds = worker.verify(&mut stage.operands)?;
+                Ok((stage.reference.check(&stage.operands.c), seconds))
+            }
         }
     }
 

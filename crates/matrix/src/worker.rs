@@ -2,31 +2,29 @@
 //!
 //! The threads of a BLAS go on spinning for a while after a call, and would take the cores of whoever is timed next.
 //! So each library that brings threads runs in a child of this program, and the child is stopped (SIGSTOP) whenever
-//! it is not its turn. The two speak JSON, one message to a line; the child makes the operands itself, from the
-//! same seed.
+//! it is not its turn. The two speak JSON, one message to a line; matrices go through files.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use matmul_simd::Simd;
+use matmul::Scalar;
 use serde::{Deserialize, Serialize};
 
-use crate::data;
 use crate::dtype::Dtype;
 use crate::error::Error;
-use crate::operands::{Images, Operands};
+use crate::exchange;
+use crate::operands::Operands;
 use crate::pin;
 use crate::registry::{self, Libraries};
 use crate::runner::time_calls;
-use crate::shapes::{Shape, Source};
-use crate::verify::{Check, Reference};
+use crate::shapes::Shape;
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
-    /// From now on this product.
-    Cell { shape: Shape, dtype: String, seed: u64 },
-    /// One call, compared with the reference.
+    /// From now on this product, whose A and B lie in a folder.
+    Cell { shape: Shape, dtype: String, dir: PathBuf },
+    /// One call, whose C is to be put into the folder.
     Verify,
     /// Seconds per call of so many calls.
     Time(u64),
@@ -35,7 +33,6 @@ enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 enum Answer {
     Ready,
-    Checked(Check),
     Seconds(f64),
     Failed(String),
 }
@@ -52,9 +49,6 @@ pub(crate) struct Options {
     /// Libraries that the parent loaded, in its order
     #[arg(long = "blas-lib")]
     pub(crate) blas_lib: Vec<String>,
-    /// Folder with the images that the parent prepared
-    #[arg(long)]
-    pub(crate) data: PathBuf,
 }
 
 /// The parent's end.
@@ -63,6 +57,8 @@ pub(crate) struct Worker {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
+    /// Of the present cell.
+    dir: PathBuf,
 }
 
 impl Worker {
@@ -73,32 +69,35 @@ impl Worker {
         let program = std::env::current_exe().map_err(|err| io(err.to_string()))?;
         let mut command = Command::new(program);
         command.arg("worker").args(["--kernel", &name]);
-        command.args(["--threads", &options.threads.to_string()]).arg("--data").arg(&options.data);
+        command.args(["--threads", &options.threads.to_string()]);
         for library in &options.blas_lib {
             command.args(["--blas-lib", library]);
         }
-        // The parent's choice of data lies prepared in the folder.
-        command.env_remove("MATMUL_MNIST").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|err| io(err.to_string()))?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (to, from) = pipes.ok_or_else(|| io("it has no pipes".into()))?;
-        let worker = Self { name, child, to, from: BufReader::new(from) };
+        let worker = Self { name, child, to, from: BufReader::new(from), dir: PathBuf::new() };
         worker.stop();
         Ok(worker)
     }
 
-    /// Makes the operands of a product.
-    pub(crate) fn cell(&mut self, shape: &Shape, dtype: &str, seed: u64) -> Result<(), Error> {
-        match self.ask(&Request::Cell { shape: shape.clone(), dtype: dtype.into(), seed })? {
+    /// From now on the product whose factors lie in `dir`.
+    pub(crate) fn cell(&mut self, shape: &Shape, dtype: &str, dir: PathBuf) -> Result<(), Error> {
+        self.dir.clone_from(&dir);
+        match self.ask(&Request::Cell { shape: shape.clone(), dtype: dtype.into(), dir })? {
             Answer::Ready => Ok(()),
             answer => Err(self.error(format!("answered {answer:?} to a new cell"))),
         }
     }
 
-    /// Whether the result of a call is right.
-    pub(crate) fn verify(&mut self) -> Result<Check, Error> {
+    /// One call; its C comes into the operands. Returns its seconds.
+    pub(crate) fn verify<T: Scalar>(&mut self, operands: &mut Operands<T>) -> Result<f64, Error> {
         match self.ask(&Request::Verify)? {
-            Answer::Checked(check) => Ok(check),
+            Answer::Seconds(seconds) => {
+                operands.c = exchange::read(&self.dir.join(exchange::C), operands.c.len())?;
+                Ok(seconds)
+            }
             answer => Err(self.error(format!("answered {answer:?} to a check"))),
         }
     }
@@ -180,8 +179,8 @@ pub(crate) fn serve(options: &Options) -> Result<(), Error> {
     }
     let mut requests = std::io::stdin().lines().map_while(Result::ok);
     let mut next = receive(&mut requests)?;
-    while let Some(Request::Cell { shape, dtype, seed }) = next {
-        let cell = (options, &libraries, cpus.as_slice(), shape, seed);
+    while let Some(Request::Cell { shape, dtype, dir }) = next {
+        let cell = (options, &libraries, cpus.as_slice(), shape, dir);
         next = match dtype.as_str() {
             "f64" => serve_cell::<f64>(cell, &mut requests)?,
             _ => serve_cell::<f32>(cell, &mut requests)?,
@@ -190,11 +189,11 @@ pub(crate) fn serve(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-type CellOf<'a> = (&'a Options, &'a Libraries, &'a [usize], Shape, u64);
+type CellOf<'a> = (&'a Options, &'a Libraries, &'a [usize], Shape, PathBuf);
 
 /// Serves one cell, and returns the first request that is not for it.
 fn serve_cell<T: Dtype>(
-    (options, libraries, cpus, shape, seed): CellOf<'_>,
+    (options, libraries, cpus, shape, dir): CellOf<'_>,
     requests: &mut impl Iterator<Item = String>,
 ) -> Result<Option<Request>, Error> {
     let entries = registry::entries::<T>(options.threads, libraries);
@@ -203,9 +202,8 @@ fn serve_cell<T: Dtype>(
         return receive(requests);
     };
     let kernel = entry.kernel;
-    let mut operands = make_operands::<T>(&options.data, &shape, seed)?;
-    // On one thread and without rayon, so that the library's threads are the only others here.
-    let reference = Reference::new(&operands, &Simd::new())?;
+    let mut operands = exchange::load::<T>(&shape, &dir)?;
+    // The threads of the library are there after the first call at the latest.
     operands.multiply(&*kernel)?;
     pin::pin_others(cpus.get(1..options.threads.min(cpus.len())).unwrap_or_default());
     send(&Answer::Ready)?;
@@ -213,21 +211,15 @@ fn serve_cell<T: Dtype>(
         let answer = match receive(requests)? {
             Some(Request::Verify) => {
                 operands.c.fill(T::NAN);
-                operands.multiply(&*kernel).map(|()| Answer::Checked(reference.check(&operands.c)))
+                let seconds = time_calls(&mut operands, &*kernel, 1);
+                let written = exchange::write(&dir.join(exchange::C), &operands.c);
+                seconds.and_then(|seconds| written.map(|()| Answer::Seconds(seconds)))
             }
             Some(Request::Time(calls)) => time_calls(&mut operands, &*kernel, calls).map(Answer::Seconds),
             other => return Ok(other),
         };
         send(&answer.unwrap_or_else(|err| Answer::Failed(err.to_string())))?;
     }
-}
-
-fn make_operands<T: Dtype>(dir: &Path, shape: &Shape, seed: u64) -> Result<Operands<T>, Error> {
-    if shape.source == Source::Normal {
-        return Ok(Operands::new(shape, Images { train: &[], valid: &[] }, seed));
-    }
-    let mnist = data::prepared(dir)?;
-    Ok(Operands::new(shape, Images { train: &mnist.x_train, valid: &mnist.x_valid }, seed))
 }
 
 fn receive(requests: &mut impl Iterator<Item = String>) -> Result<Option<Request>, Error> {

@@ -1,0 +1,156 @@
+//! The program as it is started: options in, files and exit status out.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn matrix() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matmul-matrix"));
+    command.env_remove("MATMUL_REQUIRE").env_remove("MATMUL_MAX_ISA");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A few rounds of two kernels on shapes that need no images.
+fn bench(out: &Path, args: &[&str]) -> Output {
+    let fixed = ["bench", "--quick", "--rounds", "3", "--threads", "1", "--out"];
+    matrix().args(fixed).arg(out).args(args).output().unwrap()
+}
+
+#[test]
+fn bench_writes_a_report_of_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--shapes", "16,3x5x7", "--kernels", "simd,naive-loops,faer", "--dtype", "f64"];
+    let out = bench(dir.path(), &args);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!(report["schema"], 1);
+    let cells = report["cells"].as_array().unwrap();
+    let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["16x16x16", "3x5x7"]);
+    for cell in cells {
+        assert_eq!((cell["dtype"].as_str(), cell["threads"].as_u64()), (Some("f64"), Some(1)));
+        let rows = cell["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 3);
+        for row in rows {
+            assert_eq!(row["check"]["passed"], true, "{row}");
+            assert_eq!(row["samples"].as_array().unwrap().len(), 3);
+            assert!(row["summary"]["all"]["max"].as_f64().unwrap() > 0.0);
+            assert!(row["summary"]["times_naive"].as_f64().unwrap() > 0.0);
+        }
+    }
+    // Three kernels were checked by the kit before.
+    assert_eq!(report["conformance"].as_array().unwrap().len(), 3);
+    let markdown = fs::read_to_string(dir.path().join("report.md")).unwrap();
+    assert!(markdown.contains("## 3x5x7 f64, 1 thread") && text(&out.stdout).contains("naive-loops"));
+}
+
+#[test]
+fn what_cannot_run_is_a_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = bench(dir.path(), &["--shapes", "16", "--kernels", "simd-neon,simd-avx2", "--dtype", "f32"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    let rows = report["cells"][0]["rows"].as_array().unwrap();
+    let unavailable = rows.iter().filter(|row| row["outcome"]["state"] == "unavailable").count();
+    // No CPU has both.
+    assert!(unavailable >= 1 && text(&out.stdout).contains("unavailable: needs"), "{rows:?}");
+}
+
+#[test]
+fn a_filter_keeps_matching_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = bench(dir.path(), &["--shapes", "16,24", "--filter", "gemm/24x24x24/f32"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!(report["cells"].as_array().unwrap().len(), 1);
+    assert_eq!(report["cells"][0]["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(report["cells"][0]["rows"][0]["kernel"], "gemm");
+    let out = bench(dir.path(), &["--shapes", "16", "--filter", "no such row"]);
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn unknown_names_list_the_known() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, words) in [
+        (["--kernels", "fsat"], ["\"fsat\"", "matrixmultiply"]),
+        (["--shapes", "5x5"], ["\"5x5\"", "50000x784x10"]),
+        (["--blas-lib", "/no/such/lib.so"], ["/no/such/lib.so", "cannot load"]),
+    ] {
+        let out = bench(dir.path(), &args);
+        assert_eq!(out.status.code(), Some(2));
+        let message = text(&out.stderr);
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn list_names_kernels_and_shapes() {
+    let out = matrix().args(["bench", "--list", "--threads", "1"]).output().unwrap();
+    let listed = text(&out.stdout);
+    for name in ["naive-broadcast", "matrixmultiply", "simd-neon", "64x784x50", "512x512x512-ta"] {
+        assert!(listed.contains(name), "{listed}");
+    }
+}
+
+#[test]
+fn conform_fails_if_a_required_kernel_did_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let conform = |require: &str| {
+        let fixed = ["conform", "--plan", "quick", "--kernels", "simd", "--out"];
+        let mut command = matrix();
+        command.args(fixed).arg(dir.path()).env("MATMUL_REQUIRE", require).output().unwrap()
+    };
+    let out = conform("simd");
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    assert!(text(&out.stdout).contains("1 of 1 kernels ran"));
+    let output = json(&dir.path().join("conformance.json"));
+    assert_eq!(output["checks"].as_array().unwrap().len(), 2);
+    let out = conform("simd,blas");
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stdout));
+    assert!(text(&out.stdout).contains("blas"));
+}
+
+/// Speaks the line protocol with the process that runs a kernel on its own.
+#[test]
+fn a_worker_multiplies_what_lies_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = |numbers: &[f64]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    fs::write(dir.path().join("a"), bytes(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
+    fs::write(dir.path().join("b"), bytes(&[7.0, 8.0, 9.0])).unwrap();
+    let mut child = matrix()
+        .args(["worker", "--kernel", "gemm", "--threads", "2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, mut from) =
+        (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let mut ask = |request: Value| -> Value {
+        writeln!(to, "{request}").unwrap();
+        serde_json::from_str(&from.next().unwrap().unwrap()).unwrap()
+    };
+    let shape = serde_json::json!({
+        "name": "2x3x1", "group": "custom", "m": 2, "k": 3, "n": 1,
+        "a": "row", "b": "row", "batch": 1, "source": "normal",
+    });
+    let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f64", "dir": dir.path() } });
+    assert_eq!(ask(cell), "Ready");
+    assert!(ask("Verify".into())["Seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(fs::read(dir.path().join("c")).unwrap(), bytes(&[50.0, 122.0]));
+    assert!(ask(serde_json::json!({ "Time": 3 }))["Seconds"].as_f64().unwrap() > 0.0);
+    drop(to);
+    assert!(child.wait().unwrap().success());
+}
