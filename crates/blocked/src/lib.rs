@@ -27,7 +27,8 @@ use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use blocking::Blocking;
 pub use loops::{gemm, row_oriented};
-pub use micro::{MicroKernel, TileArgs};
+pub use micro::{MicroKernel, PACK_SLACK, TileArgs};
+pub use pack::pack_panel;
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub use portable::PortableFma;

@@ -1,5 +1,7 @@
 use matmul_core::{Fold, MatMut, MatRef, Scalar};
 
+use crate::pack;
+
 /// A register tile on one instruction set: C (m × n) ← fold(α · A (m × k) · B (k × n)) with m ≤ MR and n ≤ NR.
 ///
 /// A value is the proof that the CPU has the instructions; it can only be got where they were detected. One call
@@ -16,7 +18,20 @@ pub trait MicroKernel<T: Scalar>: Copy + Send + Sync + 'static {
     /// # Panics
     /// If the shapes disagree, exceed MR or NR, or rows of B or C are not contiguous.
     fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>);
+
+    /// Writes `src` (k × n, n ≤ `width`) as one panel: row p at `dst + p·width`.
+    ///
+    /// # Safety
+    /// `dst` has room for `k · width` elements and [`PACK_SLACK`] behind them, which nothing else uses.
+    #[inline]
+    unsafe fn pack(self, src: MatRef<'_, T>, width: usize, dst: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe { pack::panel(src, width, dst) }
+    }
 }
+
+/// Elements behind a panel that [`MicroKernel::pack`] may overwrite.
+pub const PACK_SLACK: usize = pack::SLACK;
 
 /// What a tile computes on, checked: the addresses and strides that a micro-kernel's inner loops use.
 #[derive(Debug)]

@@ -7,40 +7,103 @@
 //! ```
 //!
 //! Packing A is packing the rows of Aᵀ, so one routine serves both. A panel of fewer than `width` columns keeps
-//! its row length; the places behind its last column stay unwritten and are never read.
+//! its row length; what stands behind its last column is never read.
 
 use matmul_core::{MatRef, Scalar};
 
-/// Rows that are read side by side when columns are contiguous: 8 rows of a 16-wide f32 panel are 512 B of
-/// destination, and each source column gives 8 contiguous elements, half a cache line.
+use crate::tile::Transpose;
+
+/// Elements that a panel's buffer has behind its k · width: vector stores may reach that far. The widest vector
+/// has 16.
+pub(crate) const SLACK: usize = 16;
+
+/// Rows that are read side by side when columns are contiguous: each source column gives 8 contiguous elements,
+/// half a cache line of f32.
 const STEP: usize = 8;
 
 /// Writes `src` (k × n, n ≤ `width`) as one panel: row p at `dst + p·width`.
 ///
 /// # Safety
-/// `dst` has room for `k · width` elements that nothing else uses.
+/// `dst` has room for `k · width + SLACK` elements that nothing else uses.
+#[inline(always)]
 pub(crate) unsafe fn panel<T: Scalar>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
     debug_assert!(n <= width);
-    // SAFETY: indices stay below (k, n) for src, whose view vouches for them, and below k * width for dst.
-    unsafe {
-        if src.cs() == 1 {
-            for p in 0..k {
+    if src.cs() == 1 {
+        for p in 0..k {
+            // SAFETY: row p of src has n contiguous elements, and row p of the panel room for as many.
+            unsafe {
                 let row = src.as_ptr().offset(p as isize * src.rs());
                 copy_row(row, n, width, dst.add(p * width));
             }
-            return;
         }
-        let mut p = 0;
-        while p < k {
-            let step = STEP.min(k - p);
-            for j in 0..n {
-                let column = src.as_ptr().offset(p as isize * src.rs() + j as isize * src.cs());
-                for q in 0..step {
-                    *dst.add((p + q) * width + j) = *column.offset(q as isize * src.rs());
+        return;
+    }
+    for p in (0..k).step_by(STEP) {
+        let step = STEP.min(k - p);
+        for j in 0..n {
+            for q in p..p + step {
+                // SAFETY: (q, j) lies in src, and q * width + j < k * width.
+                unsafe {
+                    let place = src.as_ptr().offset(q as isize * src.rs() + j as isize * src.cs());
+                    *dst.add(q * width + j) = *place;
                 }
             }
-            p += step;
+        }
+    }
+}
+
+/// [`panel`] with vectors: contiguous columns are transposed in registers. Call it from a function with the
+/// vector's target features.
+///
+/// # Safety
+/// `dst` has room for `k · width` elements and [`PACK_SLACK`](crate::PACK_SLACK) behind them, which nothing else
+/// uses, and the CPU has `V`'s instructions.
+#[inline(always)]
+pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if src.rs() == 1 && src.cs() != 1 {
+            transposed_panel::<T, V>(src, width, dst);
+        } else {
+            panel(src, width, dst);
+        }
+    }
+}
+
+/// [`panel`] for a source whose columns are contiguous, in squares of `LANES` × `LANES`.
+///
+/// # Safety
+/// As for [`pack_panel`], and columns of `src` are contiguous (rs = 1).
+#[inline(always)]
+unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+    let (k, n) = src.shape();
+    const { assert!(V::LANES <= SLACK) };
+    debug_assert!(n <= width && src.rs() == 1);
+    let whole = k - k % V::LANES;
+    for p in (0..whole).step_by(V::LANES) {
+        // The last square of columns first: what it stores behind column n is in the way of the next row's first
+        // columns, which are written after it.
+        for j in (0..n.div_ceil(V::LANES)).rev().map(|square| square * V::LANES) {
+            // SAFETY: columns j + i < n have LANES contiguous elements from row p. The stores end within LANES
+            // behind the panel's last row, where there is room.
+            unsafe {
+                let mut square = V::zeros();
+                for (i, row) in square.as_mut().iter_mut().enumerate() {
+                    if j + i < n {
+                        *row = V::load(src.as_ptr().offset(p as isize + (j + i) as isize * src.cs()));
+                    }
+                }
+                for (q, &row) in V::transpose(square).as_ref().iter().enumerate() {
+                    row.store(dst.add((p + q) * width + j));
+                }
+            }
+        }
+    }
+    for p in whole..k {
+        for j in 0..n {
+            // SAFETY: (p, j) lies in src, and p * width + j < k * width.
+            unsafe { *dst.add(p * width + j) = *src.as_ptr().offset(p as isize + j as isize * src.cs()) };
         }
     }
 }

@@ -59,6 +59,27 @@ pub unsafe trait Vector<T: Scalar>: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
+/// A register in which a square block of `LANES` × `LANES` elements can be transposed, for packing.
+///
+/// # Safety
+/// As for [`Vector`].
+pub unsafe trait Transpose<T: Scalar>: Vector<T> {
+    /// An array of `LANES` registers.
+    type Square: Copy + AsRef<[Self]> + AsMut<[Self]>;
+
+    /// All zeros.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn zeros() -> Self::Square;
+
+    /// Lane j of register i becomes lane i of register j.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn transpose(square: Self::Square) -> Self::Square;
+}
+
 /// `N` elements in an array: a vector for any CPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Lanes<T, const N: usize>([T; N]);

@@ -7,6 +7,7 @@ use core::arch::x86_64::*;
 
 use matmul_blocked::tile::Vector;
 
+use crate::avx2::{F32x8, F64x4};
 use crate::stamp::stamp_tile;
 
 #[derive(Clone, Copy)]
@@ -96,16 +97,16 @@ impl_vector!(
     _mm512_fmadd_pd
 );
 
-/// The proof that the CPU has AVX-512F.
+/// The proof that the CPU has AVX-512F, and AVX2 for packing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
 impl Avx512 {
     /// The proof, if this CPU has it.
     pub(crate) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Self(()))
+        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2")).then_some(Self(()))
     }
 }
 
-stamp_tile!(Avx512, f32, F32x16, f32_12x32_avx512, mr = 12, "avx512f");
-stamp_tile!(Avx512, f64, F64x8, f64_12x16_avx512, mr = 12, "avx512f");
+stamp_tile!(Avx512, f32, F32x16, f32_12x32_avx512, mr = 12, F32x8, f32_pack_avx512, "avx512f,avx2");
+stamp_tile!(Avx512, f64, F64x8, f64_12x16_avx512, mr = 12, F64x4, f64_pack_avx512, "avx512f,avx2");

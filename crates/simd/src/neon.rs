@@ -8,7 +8,7 @@
 
 use core::arch::aarch64::*;
 
-use matmul_blocked::tile::Vector;
+use matmul_blocked::tile::{Transpose, Vector};
 
 use crate::stamp::stamp_tile;
 
@@ -76,6 +76,56 @@ macro_rules! impl_vector {
 impl_vector!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmulq_f32, vfmaq_f32);
 impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_f64);
 
+// SAFETY: only shuffles of registers.
+unsafe impl Transpose<f32> for F32x4 {
+    type Square = [Self; 4];
+
+    #[inline(always)]
+    unsafe fn zeros() -> [Self; 4] {
+        // SAFETY: the caller has NEON.
+        unsafe { [Self::splat(0.0); 4] }
+    }
+
+    /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
+    #[inline(always)]
+    unsafe fn transpose(square: [Self; 4]) -> [Self; 4] {
+        // SAFETY: the caller has NEON.
+        unsafe {
+            let [Self(a), Self(b), Self(c), Self(d)] = square;
+            let ab_even = vreinterpretq_f64_f32(vtrn1q_f32(a, b));
+            let ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+            let cd_even = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
+            let cd_odd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+            [
+                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even))),
+                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd))),
+                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even))),
+                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd))),
+            ]
+        }
+    }
+}
+
+// SAFETY: only shuffles of registers.
+unsafe impl Transpose<f64> for F64x2 {
+    type Square = [Self; 2];
+
+    #[inline(always)]
+    unsafe fn zeros() -> [Self; 2] {
+        // SAFETY: the caller has NEON.
+        unsafe { [Self::splat(0.0); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(square: [Self; 2]) -> [Self; 2] {
+        // SAFETY: the caller has NEON.
+        unsafe {
+            let [Self(a), Self(b)] = square;
+            [Self(vtrn1q_f64(a, b)), Self(vtrn2q_f64(a, b))]
+        }
+    }
+}
+
 /// The proof that the CPU has NEON.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Neon(());
@@ -87,5 +137,5 @@ impl Neon {
     }
 }
 
-stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, "neon");
-stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, "neon");
+stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, F32x4, f32_pack_neon, "neon");
+stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, F64x2, f64_pack_neon, "neon");

@@ -1,9 +1,17 @@
 //! The one macro of the SIMD files. It only stamps the `#[target_feature]` function that a tile is inlined into
 //! and the `MicroKernel` impl that calls it.
 
-/// `stamp_tile!(Proof, element, Vector, function, mr = rows, "features")`: a tile of `rows` × 2 vectors.
+/// `stamp_tile!(Proof, element, Vector, function, mr = rows, Square, pack, "features")`: a tile of `rows` × 2
+/// vectors, which packs by transposing with the vector `Square`.
 macro_rules! stamp_tile {
-    ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $features:literal) => {
+    ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $square:ident, $pack:ident,
+     $features:literal) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $pack(src: matmul_core::MatRef<'_, $t>, width: usize, dst: *mut $t) {
+            // SAFETY: the caller's promise; the features are enabled here.
+            unsafe { matmul_blocked::pack_panel::<$t, $square>(src, width, dst) }
+        }
+
         #[target_feature(enable = $features)]
         unsafe fn $function(t: &matmul_blocked::TileArgs<$t>) {
             // SAFETY: the features are enabled here, and TileArgs::new checked the tile.
@@ -30,6 +38,12 @@ macro_rules! stamp_tile {
                 let t = matmul_blocked::TileArgs::new(shape, alpha, a, b, fold, c);
                 // SAFETY: self exists only through detect(), so the CPU has the features.
                 unsafe { $function(&t) }
+            }
+
+            #[inline]
+            unsafe fn pack(self, src: matmul_core::MatRef<'_, $t>, width: usize, dst: *mut $t) {
+                // SAFETY: the caller's promise; self exists only through detect(), so the CPU has the features.
+                unsafe { $pack(src, width, dst) }
             }
         }
     };
