@@ -53,8 +53,8 @@ pub(crate) unsafe fn panel<T: Scalar>(src: MatRef<'_, T>, width: usize, dst: *mu
     }
 }
 
-/// [`panel`] with vectors: contiguous columns are transposed in registers. Call it from a function with the
-/// vector's target features.
+/// Writes `src` (k × n, n ≤ `width`) as one panel, row p at `dst + p·width`; contiguous columns are transposed in
+/// registers. Call it from a function with the vector's target features.
 ///
 /// # Safety
 /// `dst` has room for `k · width` elements and [`PACK_SLACK`](crate::PACK_SLACK) behind them, which nothing else

@@ -24,7 +24,7 @@ fn available() -> Vec<Isa> {
 fn certify<T: Element>() {
     for isa in available() {
         // Without hardware FMA, every multiply-add of the portable tile is a call of the C library.
-        let plan = if isa == Isa::Portable { Plan::quick() } else { Plan::standard() };
+        let plan = if isa == Isa::Portable { Plan::quick() } else { Plan::from_env() };
         let report = check::<T>(&Simd::with_isa(isa), &plan);
         println!("{report}");
         report.assert_passed();
