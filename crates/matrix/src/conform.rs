@@ -1,11 +1,11 @@
 //! `conform`: the conformance kit on every kernel, as a table and as `conformance.json`.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::ValueEnum;
 use matmul::{Kernel, Promise};
 use matmul_conformance::{Plan, Report, check, check_same_bits};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::dtype::Dtype;
@@ -101,22 +101,39 @@ impl Checked {
     }
 }
 
-/// Checks entries side by side in the current rayon pool, in their own order.
+/// Checks entries side by side, one to a CPU, and returns the outcomes in their order.
+///
+/// Not on rayon's workers: the kit waits for threads of its own that call the kernel, and a threaded kernel would wait
+/// for the very workers that wait for it.
 pub(crate) fn check_entries<T: Dtype>(
     entries: &[Entry<T>],
     plan: &Plan,
     progress: &Progress,
 ) -> Vec<Checked> {
-    entries
-        .par_iter()
-        .map(|entry| {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(index) else { break done };
             let threads = entry.kernel.threads();
             progress.begin(&format!("conformance of {} {} on {threads}", entry.name(), T::NAME));
             let report = check(&*entry.kernel, plan);
             progress.step();
-            Checked { family: entry.family, threads, report }
-        })
-        .collect()
+            done.push((index, Checked { family: entry.family, threads, report }));
+        }
+    };
+    let helpers = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len());
+    let mut all = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..helpers).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for helper in helpers {
+            all.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, checked)| checked).collect()
 }
 
 /// Runs the command. `Ok(false)` if one of our kernels failed, or a required one did not run.

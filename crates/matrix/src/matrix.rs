@@ -96,17 +96,13 @@ impl Matrix {
     }
 
     /// Checks what will be measured in a setting. Before a quick run, an eighth of the kit's quick plan.
-    pub(crate) fn conformance<T: Dtype>(&mut self, threads: usize, quick: bool) -> Result<(), Error> {
+    pub(crate) fn conformance<T: Dtype>(&mut self, threads: usize, quick: bool) {
         let plan = if quick { Plan::quick().with_family_limit(1 << 21) } else { Plan::quick() };
         let entries = self.entries::<T>(threads);
-        let cpus = &self.report.machine.affinity;
-        // Serial kernels are checked side by side, threaded ones with the workers that they ask for.
-        let pool = Pool::new(cpus.len().max(threads), cpus)?;
         let progress = Progress::new(entries.len());
-        let checks = pool.install(|| conform::check_entries(&entries, &plan, &progress));
+        let checks = conform::check_entries(&entries, &plan, &progress);
         progress.finish();
         self.report.conformance.extend(checks.iter().map(conformance_entry));
-        Ok(())
     }
 
     /// Says what failed, and gets ready to measure so many settings.

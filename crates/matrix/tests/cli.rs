@@ -123,6 +123,22 @@ fn conform_fails_if_a_required_kernel_did_not_run() {
     assert!(text(&out.stdout).contains("blas"));
 }
 
+/// The kit calls kernels from threads of its own; once all rayon workers waited for those, and those for them.
+#[test]
+fn threaded_kernels_are_checked_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["conform", "--plan", "quick", "--kernels", "parallel,gemm", "--out"];
+    let out = matrix().args(args).arg(dir.path()).output().unwrap();
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    let output = json(&dir.path().join("conformance.json"));
+    let threads = |check: &Value| check["threads"].as_u64().unwrap();
+    let parallel =
+        output["checks"].as_array().unwrap().iter().filter(|c| c["report"]["kernel"] == "parallel");
+    // Eight thread counts in two types.
+    assert_eq!(parallel.clone().count(), 16);
+    assert_eq!(parallel.map(threads).max(), Some(8));
+}
+
 /// Speaks the line protocol with the process that runs a kernel on its own.
 #[test]
 fn a_worker_multiplies_what_lies_in_the_folder() {
