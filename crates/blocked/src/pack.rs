@@ -11,11 +11,10 @@
 
 use matmul_core::{MatRef, Scalar};
 
-use crate::tile::Transpose;
+use crate::tile::{MAX_LANES, Transpose};
 
-/// Elements that a panel's buffer has behind its k · width: vector stores may reach that far. The widest vector
-/// has 16.
-pub(crate) const SLACK: usize = 16;
+/// Elements that a panel's buffer has behind its k · width: vector stores may reach that far.
+pub(crate) const SLACK: usize = MAX_LANES;
 
 /// Rows that are read side by side when columns are contiguous: each source column gives 8 contiguous elements,
 /// half a cache line of f32.
@@ -78,7 +77,6 @@ pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: 
 #[inline(always)]
 unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
-    const { assert!(V::LANES <= SLACK) };
     debug_assert!(n <= width && src.rs() == 1);
     let whole = k - k % V::LANES;
     for p in (0..whole).step_by(V::LANES) {
@@ -88,13 +86,14 @@ unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width
             // SAFETY: columns j + i < n have LANES contiguous elements from row p. The stores end within LANES
             // behind the panel's last row, where there is room.
             unsafe {
-                let mut square = V::zeros();
-                for (i, row) in square.as_mut().iter_mut().enumerate() {
+                let mut square = [V::splat(T::ZERO); MAX_LANES];
+                for (i, row) in square.iter_mut().enumerate().take(V::LANES) {
                     if j + i < n {
                         *row = V::load(src.as_ptr().offset(p as isize + (j + i) as isize * src.cs()));
                     }
                 }
-                for (q, &row) in V::transpose(square).as_ref().iter().enumerate() {
+                V::transpose(&mut square);
+                for (q, row) in square.into_iter().enumerate().take(V::LANES) {
                     row.store(dst.add((p + q) * width + j));
                 }
             }

@@ -59,25 +59,19 @@ pub unsafe trait Vector<T: Scalar>: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
+/// Lanes of the widest vector, AVX-512's in f32.
+pub const MAX_LANES: usize = 16;
+
 /// A register in which a square block of `LANES` × `LANES` elements can be transposed, for packing.
 ///
 /// # Safety
 /// As for [`Vector`].
 pub unsafe trait Transpose<T: Scalar>: Vector<T> {
-    /// An array of `LANES` registers.
-    type Square: Copy + AsRef<[Self]> + AsMut<[Self]>;
-
-    /// All zeros.
+    /// Lane j of register i becomes lane i of register j, for the first `LANES` registers.
     ///
     /// # Safety
     /// As for [`Vector::splat`].
-    unsafe fn zeros() -> Self::Square;
-
-    /// Lane j of register i becomes lane i of register j.
-    ///
-    /// # Safety
-    /// As for [`Vector::splat`].
-    unsafe fn transpose(square: Self::Square) -> Self::Square;
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]);
 }
 
 /// `N` elements in an array: a vector for any CPU.

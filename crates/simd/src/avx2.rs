@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::tile::{Transpose, Vector};
+use matmul_blocked::tile::{MAX_LANES, Transpose, Vector};
 
 use crate::stamp::stamp_tile;
 
@@ -154,67 +154,46 @@ unsafe impl Vector<f64> for F64x4 {
 
 // SAFETY: only shuffles of registers.
 unsafe impl Transpose<f32> for F32x8 {
-    type Square = [Self; 8];
-
-    #[inline(always)]
-    unsafe fn zeros() -> [Self; 8] {
-        // SAFETY: the caller has AVX2.
-        unsafe { [Self::splat(0.0); 8] }
-    }
-
     /// Pairs of rows interleaved, then pairs of pairs, then 128-bit halves: 24 shuffles for 64 elements. No
     /// closures: they would not have the caller's target features, and each intrinsic in them would be a call.
     #[inline(always)]
-    unsafe fn transpose(square: [Self; 8]) -> [Self; 8] {
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
         // SAFETY: the caller has AVX2.
         unsafe {
-            let mut quads = square;
             for half in [0, 4] {
                 // Rows i .. i + 4 become columns 0|4, 1|5, 2|6, 3|7 of them.
-                let [a, b, c, d] =
-                    [square[half].0, square[half + 1].0, square[half + 2].0, square[half + 3].0];
+                let [a, b] = [square[half].0, square[half + 1].0];
+                let [c, d] = [square[half + 2].0, square[half + 3].0];
                 let (ab_lo, ab_hi) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
                 let (cd_lo, cd_hi) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                quads[half] = Self(_mm256_shuffle_ps::<0x44>(ab_lo, cd_lo));
-                quads[half + 1] = Self(_mm256_shuffle_ps::<0xee>(ab_lo, cd_lo));
-                quads[half + 2] = Self(_mm256_shuffle_ps::<0x44>(ab_hi, cd_hi));
-                quads[half + 3] = Self(_mm256_shuffle_ps::<0xee>(ab_hi, cd_hi));
+                square[half] = Self(_mm256_shuffle_ps::<0x44>(ab_lo, cd_lo));
+                square[half + 1] = Self(_mm256_shuffle_ps::<0xee>(ab_lo, cd_lo));
+                square[half + 2] = Self(_mm256_shuffle_ps::<0x44>(ab_hi, cd_hi));
+                square[half + 3] = Self(_mm256_shuffle_ps::<0xee>(ab_hi, cd_hi));
             }
-            let mut out = quads;
             for q in 0..4 {
-                let (top, bottom) = (quads[q].0, quads[q + 4].0);
-                out[q] = Self(_mm256_permute2f128_ps::<0x20>(top, bottom));
-                out[q + 4] = Self(_mm256_permute2f128_ps::<0x31>(top, bottom));
+                let (top, bottom) = (square[q].0, square[q + 4].0);
+                square[q] = Self(_mm256_permute2f128_ps::<0x20>(top, bottom));
+                square[q + 4] = Self(_mm256_permute2f128_ps::<0x31>(top, bottom));
             }
-            out
         }
     }
 }
 
 // SAFETY: only shuffles of registers.
 unsafe impl Transpose<f64> for F64x4 {
-    type Square = [Self; 4];
-
-    #[inline(always)]
-    unsafe fn zeros() -> [Self; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe { [Self::splat(0.0); 4] }
-    }
-
     /// Pairs of rows interleaved, then 128-bit halves: 8 shuffles for 16 elements.
     #[inline(always)]
-    unsafe fn transpose(square: [Self; 4]) -> [Self; 4] {
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
         // SAFETY: the caller has AVX2.
         unsafe {
-            let [Self(a), Self(b), Self(c), Self(d)] = square;
+            let [a, b, c, d] = [square[0].0, square[1].0, square[2].0, square[3].0];
             let (ab_lo, ab_hi) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
             let (cd_lo, cd_hi) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
-            [
-                Self(_mm256_permute2f128_pd::<0x20>(ab_lo, cd_lo)),
-                Self(_mm256_permute2f128_pd::<0x20>(ab_hi, cd_hi)),
-                Self(_mm256_permute2f128_pd::<0x31>(ab_lo, cd_lo)),
-                Self(_mm256_permute2f128_pd::<0x31>(ab_hi, cd_hi)),
-            ]
+            square[0] = Self(_mm256_permute2f128_pd::<0x20>(ab_lo, cd_lo));
+            square[1] = Self(_mm256_permute2f128_pd::<0x20>(ab_hi, cd_hi));
+            square[2] = Self(_mm256_permute2f128_pd::<0x31>(ab_lo, cd_lo));
+            square[3] = Self(_mm256_permute2f128_pd::<0x31>(ab_hi, cd_hi));
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use core::arch::aarch64::*;
 
-use matmul_blocked::tile::{Transpose, Vector};
+use matmul_blocked::tile::{MAX_LANES, Transpose, Vector};
 
 use crate::stamp::stamp_tile;
 
@@ -78,50 +78,33 @@ impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_
 
 // SAFETY: only shuffles of registers.
 unsafe impl Transpose<f32> for F32x4 {
-    type Square = [Self; 4];
-
-    #[inline(always)]
-    unsafe fn zeros() -> [Self; 4] {
-        // SAFETY: the caller has NEON.
-        unsafe { [Self::splat(0.0); 4] }
-    }
-
     /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
     #[inline(always)]
-    unsafe fn transpose(square: [Self; 4]) -> [Self; 4] {
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
         // SAFETY: the caller has NEON.
         unsafe {
-            let [Self(a), Self(b), Self(c), Self(d)] = square;
+            let [a, b, c, d] = [square[0].0, square[1].0, square[2].0, square[3].0];
             let ab_even = vreinterpretq_f64_f32(vtrn1q_f32(a, b));
             let ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
             let cd_even = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
             let cd_odd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
-            [
-                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even))),
-                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd))),
-                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even))),
-                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd))),
-            ]
+            square[0] = Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even)));
+            square[1] = Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd)));
+            square[2] = Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even)));
+            square[3] = Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd)));
         }
     }
 }
 
 // SAFETY: only shuffles of registers.
 unsafe impl Transpose<f64> for F64x2 {
-    type Square = [Self; 2];
-
     #[inline(always)]
-    unsafe fn zeros() -> [Self; 2] {
-        // SAFETY: the caller has NEON.
-        unsafe { [Self::splat(0.0); 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn transpose(square: [Self; 2]) -> [Self; 2] {
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
         // SAFETY: the caller has NEON.
         unsafe {
-            let [Self(a), Self(b)] = square;
-            [Self(vtrn1q_f64(a, b)), Self(vtrn2q_f64(a, b))]
+            let (a, b) = (square[0].0, square[1].0);
+            square[0] = Self(vtrn1q_f64(a, b));
+            square[1] = Self(vtrn2q_f64(a, b));
         }
     }
 }

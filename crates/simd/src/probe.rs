@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use matmul_blocked::MicroKernel;
-use matmul_blocked::tile::{Lanes, Vector};
+use matmul_blocked::tile::{Lanes, MAX_LANES, Vector};
 use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Scalar};
 
 use crate::{Element, Isa, Visitor};
@@ -135,16 +135,12 @@ impl<T: Scalar> Task<T> for Read<'_, T> {
 #[inline(always)]
 unsafe fn keep<T: Scalar, V: Vector<T>>(sums: [V; CHAINS]) {
     let mut out = [T::ZERO; MAX_LANES];
-    const { assert!(V::LANES <= MAX_LANES) };
     for sum in sums {
         // SAFETY: the caller's promise; LANES elements fit.
         unsafe { sum.store(out.as_mut_ptr()) };
         black_box(&out);
     }
 }
-
-/// Lanes of the widest vector, AVX-512 in f32.
-const MAX_LANES: usize = 16;
 
 /// An element type whose peaks can be measured.
 pub trait Peak: Element {
