@@ -8,10 +8,13 @@ use crate::error::Error;
 use crate::gauge::Gauge;
 use crate::operands::Random;
 use crate::report::{Outcome, Row, Sample};
-use crate::runner::{Runner, Stage};
+use crate::runner::{Batch, Runner, Stage};
 
 /// Shortest sample, in seconds; shorter calls are repeated. The clock's own cost is some 30 ns.
 const MIN_SAMPLE: f64 = 50e-6;
+
+/// From so many seconds a cold start is less than 1% of a call.
+const WARM_CALL: f64 = 0.01;
 
 /// A call of so many seconds counts as a sample when it is made to check the result.
 const LONG_CALL: f64 = 0.1;
@@ -36,6 +39,8 @@ pub(crate) struct Candidate<'a, T> {
     pub(crate) runner: Option<Runner<'a, T>>,
     /// Seconds that a call is expected to take.
     pub(crate) expected: f64,
+    /// Found when the cell begins.
+    pub(crate) batch: Batch,
 }
 
 impl<T> Candidate<'_, T> {
@@ -103,13 +108,13 @@ fn prepare<T: Scalar>(
     let before = gauge.canary();
     let result = runner.verify(stage);
     let after = gauge.canary();
-    let result =
-        result.and_then(|(check, first)| Ok((check, first, calls_per_sample(stage, runner, first)?)));
+    let result = result.and_then(|(check, first)| Ok((check, first, batch_of(stage, runner, first)?)));
     match result {
-        Ok((check, first, calls)) => {
+        Ok((check, first, batch)) => {
             candidate.row.check = Some(check);
             candidate.row.failed |= !check.passed;
-            candidate.row.calls = calls;
+            candidate.row.calls = batch.calls;
+            candidate.batch = batch;
             // After so long the cold start does not matter, and the call need not be made twice.
             if first > LONG_CALL {
                 candidate.row.samples.push(Sample { round: 0, seconds: first, canary: (before, after) });
@@ -127,22 +132,22 @@ fn fail<T>(candidate: &mut Candidate<'_, T>, err: &Error) {
 
 /// Doubles the calls until they take long enough. `first` is the time of a cold call, which may be some times that of
 /// a warm one.
-fn calls_per_sample<T: Scalar>(
+fn batch_of<T: Scalar>(
     stage: &mut Stage<'_, T>,
     runner: &mut Runner<'_, T>,
     first: f64,
-) -> Result<u64, Error> {
-    let mut calls = 1;
-    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, calls)? } else { first };
-    while seconds * (calls as f64) < MIN_SAMPLE && calls < 1 << 20 {
-        calls *= 2;
-        seconds = runner.time(stage, calls)?;
+) -> Result<Batch, Error> {
+    let mut batch = Batch { calls: 1, warm_up: first < WARM_CALL };
+    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, batch)? } else { first };
+    while seconds * (batch.calls as f64) < MIN_SAMPLE && batch.calls < 1 << 20 {
+        batch.calls *= 2;
+        seconds = runner.time(stage, batch)?;
     }
-    Ok(calls)
+    Ok(batch)
 }
 
 fn sample<T: Scalar>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<f64> {
     let runner = candidate.runner.as_mut()?;
-    let result = runner.time(stage, candidate.row.calls);
+    let result = runner.time(stage, candidate.batch);
     result.map_err(|err| fail(candidate, &err)).ok()
 }

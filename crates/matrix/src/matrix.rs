@@ -21,7 +21,7 @@ use crate::rates::Rates;
 use crate::registry::{self, Chosen, Entry, Family, Libraries};
 use crate::render;
 use crate::report::{Cell, Conformance, Outcome, Report, Row, Setting};
-use crate::runner::{Runner, Stage};
+use crate::runner::{Batch, Runner, Stage};
 use crate::shapes::Shape;
 use crate::verify::Reference;
 use crate::worker::{self, Worker};
@@ -249,7 +249,12 @@ impl Matrix {
             },
         };
         let runner = runner.map_err(|outcome| row.outcome = outcome).ok();
-        Candidate { row, runner, expected: self.rates.expected::<T>(entry.name(), shape) }
+        Candidate {
+            row,
+            runner,
+            expected: self.rates.expected::<T>(entry.name(), shape),
+            batch: Batch::cold(),
+        }
     }
 
     /// The finished report.

@@ -7,7 +7,7 @@ use crate::operands::{Images, Operands};
 use crate::pool::Pool;
 use crate::registry::{Entry, Family};
 use crate::report::Row;
-use crate::runner::time_calls;
+use crate::runner::{Batch, time_calls};
 use crate::shapes::Shape;
 use crate::stats;
 
@@ -24,8 +24,9 @@ impl Rates {
     pub(crate) fn probe<T: Dtype>(&mut self, entries: &[Entry<T>], pool: &Pool) {
         let shape = Shape::square(64);
         let mut operands = Operands::<T>::new(&shape, Images { train: &[], valid: &[] }, 0);
+        let warm = Batch { calls: 1, warm_up: true };
         for entry in entries.iter().filter(|e| e.family != Family::Blas && e.needs().is_none()) {
-            let time = pool.install(|| time_calls(&mut operands, &*entry.kernel, 2));
+            let time = pool.install(|| time_calls(&mut operands, &*entry.kernel, warm));
             self.note::<T>(entry.name(), shape.flops(), time.unwrap_or(0.0));
         }
     }

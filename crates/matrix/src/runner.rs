@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use matmul::{Kernel, Scalar};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 use crate::operands::Operands;
 use crate::pool::Pool;
@@ -23,25 +25,41 @@ impl<T: Scalar> Stage<'_, T> {
     fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, f64), Error> {
         let operands = &mut self.operands;
         operands.c.fill(T::NAN);
-        let seconds = self.pool.install(|| time_calls(operands, kernel, 1))?;
+        let seconds = self.pool.install(|| time_calls(operands, kernel, Batch::cold()))?;
         Ok((self.reference.check(&operands.c), seconds))
     }
 
-    /// Seconds per call of `calls` calls in a row. Short calls get one before them that is not timed: the canary, or
-    /// another kernel, has just used the caches.
-    fn time(&mut self, kernel: &dyn Kernel<T>, calls: u64) -> Result<f64, Error> {
+    /// Seconds per call.
+    fn time(&mut self, kernel: &dyn Kernel<T>, batch: Batch) -> Result<f64, Error> {
         let operands = &mut self.operands;
-        self.pool.install(|| time_calls(operands, kernel, calls))
+        self.pool.install(|| time_calls(operands, kernel, batch))
     }
 }
 
-/// [`Stage::time`] on the calling thread.
+/// How a sample is taken.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Batch {
+    /// Calls in a row.
+    pub(crate) calls: u64,
+    /// Whether a call goes ahead of them that is not timed. Short ones need it: another kernel has just used the
+    /// caches, and threads may have to be woken, which takes some 50 µs.
+    pub(crate) warm_up: bool,
+}
+
+impl Batch {
+    /// A first call.
+    pub(crate) fn cold() -> Self {
+        Self { calls: 1, warm_up: false }
+    }
+}
+
+/// Seconds per call, on the calling thread.
 pub(crate) fn time_calls<T: Scalar>(
     operands: &mut Operands<T>,
     kernel: &dyn Kernel<T>,
-    calls: u64,
+    Batch { calls, warm_up }: Batch,
 ) -> Result<f64, Error> {
-    if calls > 1 {
+    if warm_up {
         operands.multiply(kernel)?;
     }
     let start = Instant::now();
@@ -73,10 +91,10 @@ impl<T: Scalar> Runner<'_, T> {
     }
 
     /// Seconds per call.
-    pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, calls: u64) -> Result<f64, Error> {
+    pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, batch: Batch) -> Result<f64, Error> {
         match self {
-            Runner::Here(kernel) => stage.time(*kernel, calls),
-            Runner::Worker(worker) => worker.time(calls),
+            Runner::Here(kernel) => stage.time(*kernel, batch),
+            Runner::Worker(worker) => worker.time(batch),
         }
     }
 }

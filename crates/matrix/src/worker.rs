@@ -17,7 +17,7 @@ use crate::exchange;
 use crate::operands::Operands;
 use crate::pin;
 use crate::registry::{self, Libraries};
-use crate::runner::time_calls;
+use crate::runner::{Batch, time_calls};
 use crate::shapes::Shape;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,8 +26,8 @@ enum Request {
     Cell { shape: Shape, dtype: String, dir: PathBuf },
     /// One call, whose C is to be put into the folder.
     Verify,
-    /// Seconds per call of so many calls.
-    Time(u64),
+    /// Seconds per call.
+    Time(Batch),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,8 +103,8 @@ impl Worker {
     }
 
     /// Seconds per call.
-    pub(crate) fn time(&mut self, calls: u64) -> Result<f64, Error> {
-        match self.ask(&Request::Time(calls))? {
+    pub(crate) fn time(&mut self, batch: Batch) -> Result<f64, Error> {
+        match self.ask(&Request::Time(batch))? {
             Answer::Seconds(seconds) => Ok(seconds),
             answer => Err(self.error(format!("answered {answer:?} to a measurement"))),
         }
@@ -211,11 +211,11 @@ fn serve_cell<T: Dtype>(
         let answer = match receive(requests)? {
             Some(Request::Verify) => {
                 operands.c.fill(T::NAN);
-                let seconds = time_calls(&mut operands, &*kernel, 1);
+                let seconds = time_calls(&mut operands, &*kernel, Batch::cold());
                 let written = exchange::write(&dir.join(exchange::C), &operands.c);
                 seconds.and_then(|seconds| written.map(|()| Answer::Seconds(seconds)))
             }
-            Some(Request::Time(calls)) => time_calls(&mut operands, &*kernel, calls).map(Answer::Seconds),
+            Some(Request::Time(batch)) => time_calls(&mut operands, &*kernel, batch).map(Answer::Seconds),
             other => return Ok(other),
         };
         send(&answer.unwrap_or_else(|err| Answer::Failed(err.to_string())))?;
