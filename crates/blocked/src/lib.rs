@@ -21,6 +21,7 @@ mod loops;
 mod micro;
 mod pack;
 mod portable;
+pub mod thin;
 pub mod tile;
 
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};

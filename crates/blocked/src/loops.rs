@@ -48,7 +48,12 @@ where
     T: Scalar,
     U: MicroKernel<T>,
 {
-    let problem = row_oriented(problem);
+    // Few rows of C over a column-contiguous B are few columns of its transpose over a row-contiguous A.
+    let few_rows = problem.m() < problem.n();
+    let problem = match kernel.thin(if few_rows { problem.transposed() } else { problem }) {
+        Ok(()) => return,
+        Err(problem) => row_oriented(problem),
+    };
     let (m, n) = (problem.m(), problem.n());
     let (alpha, beta) = (problem.alpha(), problem.beta());
     let a = problem.a();

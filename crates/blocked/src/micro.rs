@@ -1,4 +1,4 @@
-use matmul_core::{Fold, MatMut, MatRef, Scalar};
+use matmul_core::{Fold, MatMut, MatRef, Problem, Scalar};
 
 use crate::pack;
 
@@ -18,6 +18,13 @@ pub trait MicroKernel<T: Scalar>: Copy + Send + Sync + 'static {
     /// # Panics
     /// If the shapes disagree, exceed MR or NR, or rows of B or C are not contiguous.
     fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>);
+
+    /// Computes a product of few columns and row-contiguous A with rows of A in the lanes, if this instruction set
+    /// can and the product is one; otherwise gives it back.
+    #[inline]
+    fn thin(self, problem: Problem<'_, T>) -> Result<(), Problem<'_, T>> {
+        Err(problem)
+    }
 
     /// Writes `src` (k × n, n ≤ `width`) as one panel: row p at `dst + p·width`.
     ///

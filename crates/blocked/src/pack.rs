@@ -70,7 +70,7 @@ pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: 
     }
 }
 
-/// [`panel`] for a source whose columns are contiguous, in squares of `LANES` × `LANES`.
+/// [`panel`] for a source whose columns are contiguous: `LANES` columns by `DEPTH` rows at a time.
 ///
 /// # Safety
 /// As for [`pack_panel`], and columns of `src` are contiguous (rs = 1).
@@ -78,22 +78,17 @@ pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: 
 unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
     debug_assert!(n <= width && src.rs() == 1);
-    let whole = k - k % V::LANES;
-    for p in (0..whole).step_by(V::LANES) {
-        // The last square of columns first: what it stores behind column n is in the way of the next row's first
-        // columns, which are written after it.
-        for j in (0..n.div_ceil(V::LANES)).rev().map(|square| square * V::LANES) {
-            // SAFETY: columns j + i < n have LANES contiguous elements from row p. The stores end within LANES
-            // behind the panel's last row, where there is room.
+    let whole = k - k % V::DEPTH;
+    // The last columns first: what they store behind column n is in the way of the next row's first columns, which
+    // are written after it.
+    for j in (0..n.div_ceil(V::LANES)).rev().map(|group| group * V::LANES) {
+        let columns = row_offsets(src.cs(), V::LANES.min(n - j));
+        for p in (0..whole).step_by(V::DEPTH) {
+            // SAFETY: the offsets name columns j.. of src, each with DEPTH contiguous elements from row p. The
+            // stores end within LANES behind the panel's last row, where there is room.
             unsafe {
-                let mut square = [V::splat(T::ZERO); MAX_LANES];
-                for (i, row) in square.iter_mut().enumerate().take(V::LANES) {
-                    if j + i < n {
-                        *row = V::load(src.as_ptr().offset(p as isize + (j + i) as isize * src.cs()));
-                    }
-                }
-                V::transpose(&mut square);
-                for (q, row) in square.into_iter().enumerate().take(V::LANES) {
+                let corner = src.as_ptr().offset(p as isize + j as isize * src.cs());
+                for (q, row) in V::columns(corner, &columns).into_iter().enumerate().take(V::DEPTH) {
                     row.store(dst.add((p + q) * width + j));
                 }
             }
@@ -105,6 +100,12 @@ unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width
             unsafe { *dst.add(p * width + j) = *src.as_ptr().offset(p as isize + j as isize * src.cs()) };
         }
     }
+}
+
+/// The offsets of the first `n` rows that lie `rs` apart; from there on the last row again, so that every lane has
+/// a row that may be read.
+pub(crate) fn row_offsets(rs: isize, n: usize) -> [isize; MAX_LANES] {
+    core::array::from_fn(|i| i.min(n - 1) as isize * rs)
 }
 
 /// Copies `n` contiguous elements; the full width has a constant length for the usual tiles, which the compiler

@@ -62,16 +62,26 @@ pub unsafe trait Vector<T: Scalar>: Copy {
 /// Lanes of the widest vector, AVX-512's in f32.
 pub const MAX_LANES: usize = 16;
 
-/// A register in which a square block of `LANES` × `LANES` elements can be transposed, for packing.
+/// A register that can be loaded across rows: rows in lanes, consecutive k in consecutive registers.
 ///
 /// # Safety
 /// As for [`Vector`].
 pub unsafe trait Transpose<T: Scalar>: Vector<T> {
-    /// Lane j of register i becomes lane i of register j, for the first `LANES` registers.
+    /// Asks for the cache line at `p`, which need not be an address, to be brought into L2.
     ///
     /// # Safety
     /// As for [`Vector::splat`].
-    unsafe fn transpose(square: &mut [Self; MAX_LANES]);
+    unsafe fn prefetch(p: *const T);
+
+    /// Consecutive elements of each row that [`Transpose::columns`] takes: those of 128 bits, 4 or 2.
+    const DEPTH: usize;
+
+    /// Register q has lane i from `p + rows[i] + q`, for i < `LANES` and q < `DEPTH`; the other registers are
+    /// unspecified.
+    ///
+    /// # Safety
+    /// `DEPTH` elements may be read at each of the first `LANES` rows.
+    unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4];
 }
 
 /// `N` elements in an array: a vector for any CPU.

@@ -152,48 +152,58 @@ unsafe impl Vector<f64> for F64x4 {
     }
 }
 
-// SAFETY: only shuffles of registers.
+// SAFETY: four elements of 128 bits are read at each of the 8 rows.
 unsafe impl Transpose<f32> for F32x8 {
-    /// Pairs of rows interleaved, then pairs of pairs, then 128-bit halves: 24 shuffles for 64 elements. No
-    /// closures: they would not have the caller's target features, and each intrinsic in them would be a call.
+    const DEPTH: usize = 4;
+
     #[inline(always)]
-    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
-        // SAFETY: the caller has AVX2.
+    unsafe fn prefetch(p: *const f32) {
+        // SAFETY: a hint for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+
+    /// Rows i and i + 4 in the halves of a register, then 4 × 4 squares in both halves: 8 loads and 8 shuffles for
+    /// 32 elements. No closures: they would not have the caller's target features, and each intrinsic in them would
+    /// be a call.
+    #[inline(always)]
+    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has AVX2, and vouches for four elements at each row.
         unsafe {
-            for half in [0, 4] {
-                // Rows i .. i + 4 become columns 0|4, 1|5, 2|6, 3|7 of them.
-                let [a, b] = [square[half].0, square[half + 1].0];
-                let [c, d] = [square[half + 2].0, square[half + 3].0];
-                let (ab_lo, ab_hi) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let (cd_lo, cd_hi) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                square[half] = Self(_mm256_shuffle_ps::<0x44>(ab_lo, cd_lo));
-                square[half + 1] = Self(_mm256_shuffle_ps::<0xee>(ab_lo, cd_lo));
-                square[half + 2] = Self(_mm256_shuffle_ps::<0x44>(ab_hi, cd_hi));
-                square[half + 3] = Self(_mm256_shuffle_ps::<0xee>(ab_hi, cd_hi));
-            }
-            for q in 0..4 {
-                let (top, bottom) = (square[q].0, square[q + 4].0);
-                square[q] = Self(_mm256_permute2f128_ps::<0x20>(top, bottom));
-                square[q + 4] = Self(_mm256_permute2f128_ps::<0x31>(top, bottom));
-            }
+            let a = _mm256_loadu2_m128(p.offset(rows[4]), p.offset(rows[0]));
+            let b = _mm256_loadu2_m128(p.offset(rows[5]), p.offset(rows[1]));
+            let c = _mm256_loadu2_m128(p.offset(rows[6]), p.offset(rows[2]));
+            let d = _mm256_loadu2_m128(p.offset(rows[7]), p.offset(rows[3]));
+            let (ab_lo, ab_hi) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (cd_lo, cd_hi) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            [
+                Self(_mm256_shuffle_ps::<0x44>(ab_lo, cd_lo)),
+                Self(_mm256_shuffle_ps::<0xee>(ab_lo, cd_lo)),
+                Self(_mm256_shuffle_ps::<0x44>(ab_hi, cd_hi)),
+                Self(_mm256_shuffle_ps::<0xee>(ab_hi, cd_hi)),
+            ]
         }
     }
 }
 
-// SAFETY: only shuffles of registers.
+// SAFETY: two elements of 128 bits are read at each of the 4 rows.
 unsafe impl Transpose<f64> for F64x4 {
-    /// Pairs of rows interleaved, then 128-bit halves: 8 shuffles for 16 elements.
+    const DEPTH: usize = 2;
+
     #[inline(always)]
-    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
-        // SAFETY: the caller has AVX2.
+    unsafe fn prefetch(p: *const f64) {
+        // SAFETY: a hint for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+
+    /// Rows i and i + 2 in the halves of a register, then 2 × 2 squares in both halves.
+    #[inline(always)]
+    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has AVX2, and vouches for two elements at each row.
         unsafe {
-            let [a, b, c, d] = [square[0].0, square[1].0, square[2].0, square[3].0];
-            let (ab_lo, ab_hi) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
-            let (cd_lo, cd_hi) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
-            square[0] = Self(_mm256_permute2f128_pd::<0x20>(ab_lo, cd_lo));
-            square[1] = Self(_mm256_permute2f128_pd::<0x20>(ab_hi, cd_hi));
-            square[2] = Self(_mm256_permute2f128_pd::<0x31>(ab_lo, cd_lo));
-            square[3] = Self(_mm256_permute2f128_pd::<0x31>(ab_hi, cd_hi));
+            let a = _mm256_loadu2_m128d(p.offset(rows[2]), p.offset(rows[0]));
+            let b = _mm256_loadu2_m128d(p.offset(rows[3]), p.offset(rows[1]));
+            let (lo, hi) = (Self(_mm256_unpacklo_pd(a, b)), Self(_mm256_unpackhi_pd(a, b)));
+            [lo, hi, lo, hi]
         }
     }
 }
@@ -209,5 +219,5 @@ impl Avx2 {
     }
 }
 
-stamp_tile!(Avx2, f32, F32x8, f32_6x16_avx2, mr = 6, F32x8, f32_pack_avx2, "avx2,fma");
-stamp_tile!(Avx2, f64, F64x4, f64_6x8_avx2, mr = 6, F64x4, f64_pack_avx2, "avx2,fma");
+stamp_tile!(Avx2, f32, F32x8, f32_6x16_avx2, mr = 6, F32x8, f32_pack_avx2, f32_thin_avx2, "avx2,fma");
+stamp_tile!(Avx2, f64, F64x4, f64_6x8_avx2, mr = 6, F64x4, f64_pack_avx2, f64_thin_avx2, "avx2,fma");

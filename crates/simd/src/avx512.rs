@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::tile::Vector;
+use matmul_blocked::tile::{MAX_LANES, Transpose, Vector};
 
 use crate::avx2::{F32x8, F64x4};
 use crate::stamp::stamp_tile;
@@ -97,6 +97,75 @@ impl_vector!(
     _mm512_fmadd_pd
 );
 
+/// Four rows of 128 bits in the quarters of a register.
+///
+/// # Safety
+/// The CPU has AVX-512F, and 128 bits may be read at each address.
+#[inline(always)]
+unsafe fn quarters<T>(p: *const T, rows: [isize; 4]) -> __m512 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let v = _mm512_castps128_ps512(_mm_loadu_ps(p.offset(rows[0]).cast()));
+        let v = _mm512_insertf32x4::<1>(v, _mm_loadu_ps(p.offset(rows[1]).cast()));
+        let v = _mm512_insertf32x4::<2>(v, _mm_loadu_ps(p.offset(rows[2]).cast()));
+        _mm512_insertf32x4::<3>(v, _mm_loadu_ps(p.offset(rows[3]).cast()))
+    }
+}
+
+// SAFETY: four elements of 128 bits are read at each of the 16 rows.
+unsafe impl Transpose<f32> for F32x16 {
+    const DEPTH: usize = 4;
+
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        // SAFETY: a hint for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+
+    /// As for AVX2, in four quarters.
+    #[inline(always)]
+    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has AVX-512F, and vouches for four elements at each row.
+        unsafe {
+            let a = quarters(p, [rows[0], rows[4], rows[8], rows[12]]);
+            let b = quarters(p, [rows[1], rows[5], rows[9], rows[13]]);
+            let c = quarters(p, [rows[2], rows[6], rows[10], rows[14]]);
+            let d = quarters(p, [rows[3], rows[7], rows[11], rows[15]]);
+            let (ab_lo, ab_hi) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (cd_lo, cd_hi) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            [
+                Self(_mm512_shuffle_ps::<0x44>(ab_lo, cd_lo)),
+                Self(_mm512_shuffle_ps::<0xee>(ab_lo, cd_lo)),
+                Self(_mm512_shuffle_ps::<0x44>(ab_hi, cd_hi)),
+                Self(_mm512_shuffle_ps::<0xee>(ab_hi, cd_hi)),
+            ]
+        }
+    }
+}
+
+// SAFETY: two elements of 128 bits are read at each of the 8 rows.
+unsafe impl Transpose<f64> for F64x8 {
+    const DEPTH: usize = 2;
+
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f64) {
+        // SAFETY: a hint for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+
+    /// As for AVX2, in four quarters.
+    #[inline(always)]
+    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has AVX-512F, and vouches for two elements at each row.
+        unsafe {
+            let a = _mm512_castps_pd(quarters(p, [rows[0], rows[2], rows[4], rows[6]]));
+            let b = _mm512_castps_pd(quarters(p, [rows[1], rows[3], rows[5], rows[7]]));
+            let (lo, hi) = (Self(_mm512_unpacklo_pd(a, b)), Self(_mm512_unpackhi_pd(a, b)));
+            [lo, hi, lo, hi]
+        }
+    }
+}
+
 /// The proof that the CPU has AVX-512F, and AVX2 for packing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
@@ -108,5 +177,25 @@ impl Avx512 {
     }
 }
 
-stamp_tile!(Avx512, f32, F32x16, f32_12x32_avx512, mr = 12, F32x8, f32_pack_avx512, "avx512f,avx2");
-stamp_tile!(Avx512, f64, F64x8, f64_12x16_avx512, mr = 12, F64x4, f64_pack_avx512, "avx512f,avx2");
+stamp_tile!(
+    Avx512,
+    f32,
+    F32x16,
+    f32_12x32_avx512,
+    mr = 12,
+    F32x8,
+    f32_pack_avx512,
+    f32_thin_avx512,
+    "avx512f,avx2"
+);
+stamp_tile!(
+    Avx512,
+    f64,
+    F64x8,
+    f64_12x16_avx512,
+    mr = 12,
+    F64x4,
+    f64_pack_avx512,
+    f64_thin_avx512,
+    "avx512f,avx2"
+);

@@ -76,35 +76,50 @@ macro_rules! impl_vector {
 impl_vector!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmulq_f32, vfmaq_f32);
 impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_f64);
 
-// SAFETY: only shuffles of registers.
+// SAFETY: four elements of 128 bits are read at each of the 4 rows.
 unsafe impl Transpose<f32> for F32x4 {
+    const DEPTH: usize = 4;
+
+    /// No intrinsic for it is stable.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
+
     /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
     #[inline(always)]
-    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
-        // SAFETY: the caller has NEON.
+    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has NEON, and vouches for four elements at each row.
         unsafe {
-            let [a, b, c, d] = [square[0].0, square[1].0, square[2].0, square[3].0];
+            let (a, b) = (vld1q_f32(p.offset(rows[0])), vld1q_f32(p.offset(rows[1])));
+            let (c, d) = (vld1q_f32(p.offset(rows[2])), vld1q_f32(p.offset(rows[3])));
             let ab_even = vreinterpretq_f64_f32(vtrn1q_f32(a, b));
             let ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
             let cd_even = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
             let cd_odd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
-            square[0] = Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even)));
-            square[1] = Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd)));
-            square[2] = Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even)));
-            square[3] = Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd)));
+            [
+                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_even, cd_even))),
+                Self(vreinterpretq_f32_f64(vtrn1q_f64(ab_odd, cd_odd))),
+                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_even, cd_even))),
+                Self(vreinterpretq_f32_f64(vtrn2q_f64(ab_odd, cd_odd))),
+            ]
         }
     }
 }
 
-// SAFETY: only shuffles of registers.
+// SAFETY: two elements of 128 bits are read at each of the 2 rows.
 unsafe impl Transpose<f64> for F64x2 {
+    const DEPTH: usize = 2;
+
+    /// No intrinsic for it is stable.
     #[inline(always)]
-    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
-        // SAFETY: the caller has NEON.
+    unsafe fn prefetch(_: *const f64) {}
+
+    #[inline(always)]
+    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        // SAFETY: the caller has NEON, and vouches for two elements at each row.
         unsafe {
-            let (a, b) = (square[0].0, square[1].0);
-            square[0] = Self(vtrn1q_f64(a, b));
-            square[1] = Self(vtrn2q_f64(a, b));
+            let (a, b) = (vld1q_f64(p.offset(rows[0])), vld1q_f64(p.offset(rows[1])));
+            let (lo, hi) = (Self(vtrn1q_f64(a, b)), Self(vtrn2q_f64(a, b)));
+            [lo, hi, lo, hi]
         }
     }
 }
@@ -120,5 +135,5 @@ impl Neon {
     }
 }
 
-stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, F32x4, f32_pack_neon, "neon");
-stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, F64x2, f64_pack_neon, "neon");
+stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, F32x4, f32_pack_neon, f32_thin_neon, "neon");
+stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, F64x2, f64_pack_neon, f64_thin_neon, "neon");

@@ -19,10 +19,11 @@ pub fn fma_chain<T: Peak>(iterations: u64) -> u64 {
     T::run(FmaChain(iterations))
 }
 
-/// Reads all of `data` `passes` times with the widest vectors, and returns the bytes read. A remainder of less
-/// than 12 vectors is left out.
+/// Reads all of `data` `passes` times with the widest vectors, and returns the bytes read. What stands before the
+/// first whole cache line, and a remainder of less than 12 vectors, are left out.
 pub fn read<T: Peak>(data: &[T], passes: usize) -> u64 {
-    T::run(Read { data, passes })
+    let start = data.as_ptr().align_offset(64).min(data.len());
+    T::run(Read { data: &data[start..], passes })
 }
 
 /// Runs the best tile `repeats` times, 256 deep, on panels that stay in the first-level cache, and returns the

@@ -1,15 +1,21 @@
 //! The one macro of the SIMD files. It only stamps the `#[target_feature]` function that a tile is inlined into
 //! and the `MicroKernel` impl that calls it.
 
-/// `stamp_tile!(Proof, element, Vector, function, mr = rows, Square, pack, "features")`: a tile of `rows` × 2
-/// vectors, which packs by transposing with the vector `Square`.
+/// `stamp_tile!(Proof, element, Vector, function, mr = rows, Across, pack, thin, "features")`: a tile of
+/// `rows` × 2 vectors; packing and thin products load the vector `Across` across rows.
 macro_rules! stamp_tile {
-    ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $square:ident, $pack:ident,
+    ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $across:ident, $pack:ident, $thin:ident,
      $features:literal) => {
         #[target_feature(enable = $features)]
         unsafe fn $pack(src: matmul_core::MatRef<'_, $t>, width: usize, dst: *mut $t) {
             // SAFETY: the caller's promise; the features are enabled here.
-            unsafe { matmul_blocked::pack_panel::<$t, $square>(src, width, dst) }
+            unsafe { matmul_blocked::pack_panel::<$t, $across>(src, width, dst) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn $thin(t: &matmul_blocked::thin::ThinArgs<$t>) {
+            // SAFETY: the caller's promise; the features are enabled here.
+            unsafe { matmul_blocked::thin::run::<$t, $vector>(t) }
         }
 
         #[target_feature(enable = $features)]
@@ -38,6 +44,18 @@ macro_rules! stamp_tile {
                 let t = matmul_blocked::TileArgs::new(shape, alpha, a, b, fold, c);
                 // SAFETY: self exists only through detect(), so the CPU has the features.
                 unsafe { $function(&t) }
+            }
+
+            #[inline]
+            fn thin<'a>(
+                self,
+                problem: matmul_core::Problem<'a, $t>,
+            ) -> Result<(), matmul_core::Problem<'a, $t>> {
+                let t = matmul_blocked::thin::ThinArgs::new(problem, <$vector as Vector<$t>>::LANES)?;
+                // SAFETY: self exists only through detect(), so the CPU has the features, and the problem is
+                // borrowed for 'a.
+                unsafe { $thin(&t) }
+                Ok(())
             }
 
             #[inline]
