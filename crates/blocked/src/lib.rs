@@ -27,7 +27,7 @@ pub mod tile;
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use blocking::Blocking;
-pub use loops::{gemm, row_oriented};
+pub use loops::{gemm, packs_a, row_oriented};
 pub use micro::{MicroKernel, PACK_SLACK, TileArgs};
 pub use pack::pack_panel;
 pub use portable::Portable;

@@ -31,13 +31,15 @@ const ALIASING_BYTES: usize = 4096;
 
 /// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a
 /// cache line of its own; when its rows alias in L1, they would not stay there (85 % instead of 88 % at 1024³).
-fn packs_a<T, U: MicroKernel<T>>(a: MatRef<'_, T>, n: usize) -> bool
-where
-    T: Scalar,
-{
+pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
+    let (a, n) = (problem.a(), problem.n());
     let aliased = a.rs().unsigned_abs().wrapping_mul(size_of::<T>()) % ALIASING_BYTES == 0;
     n.div_ceil(U::NR) >= PACK_A_MIN_PANELS && (a.cs() != 1 || aliased)
 }
+
+/// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
+/// touch 256 pages for each panel.
+const PACK_B_ROWS: usize = 16;
 
 /// Room for one tile of a C whose rows are not contiguous.
 const STAGE: usize = 32 * 32;
@@ -56,6 +58,7 @@ where
     };
     let (m, n) = (problem.m(), problem.n());
     let (alpha, beta) = (problem.alpha(), problem.beta());
+    let pack_a = packs_a::<T, U>(&problem);
     let a = problem.a();
     let b = contiguous_if_single(problem.b());
     let mut c = problem.into_c();
@@ -65,7 +68,7 @@ where
         beta,
         a,
         b,
-        pack_a: packs_a::<T, U>(a, n),
+        pack_a,
         pack_b: b.cs() != 1 || m.div_ceil(U::MR) >= PACK_B_MIN_PANELS,
         c_rs: c.rs(),
         // The stride of a single column says nothing; 1 makes it contiguous.
@@ -180,14 +183,18 @@ impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
         }
     }
 
-    /// Packs rows `p` and columns `j` of B.
+    /// Packs rows `p` and columns `j` of B, in the order in which its memory lies.
     fn pack_b(&self, p: Span, j: Span, packed: &Packed<T>) {
+        let rows = if self.b.cs() == 1 { PACK_B_ROWS } else { K_CHUNK };
         for (p0, k) in spans(p.1, K_CHUNK) {
-            for (jr, n) in spans(j.1, U::NR) {
-                // SAFETY: the spans lie in B, and the panel lies in the lease of kc * nc elements.
-                unsafe {
-                    let src = block(self.b, (p.0 + p0, k), (j.0 + jr, n));
-                    self.kernel.pack(src, U::NR, packed.panel(p0, k, jr));
+            for (q, depth) in spans(k, rows) {
+                for (jr, n) in spans(j.1, U::NR) {
+                    // SAFETY: the spans lie in B, and the panel lies in the lease of kc * nc elements. What is
+                    // written behind these rows of the panel is written again by the next, or slack.
+                    unsafe {
+                        let src = block(self.b, (p.0 + p0 + q, depth), (j.0 + jr, n));
+                        self.kernel.pack(src, U::NR, packed.panel(p0, k, jr).add(q * U::NR));
+                    }
                 }
             }
         }

@@ -18,22 +18,18 @@
 //! # Ok::<(), matmul_core::Error>(())
 //! ```
 
-use matmul_blocked::{Blocking, MicroKernel, row_oriented, tile_shape};
+use matmul_blocked::{Blocking, MicroKernel, packs_a, row_oriented, tile_shape};
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 
 /// Multiply-adds that a piece must have to be worth handing over: 64³ take some 5 µs on one core with AVX2, as long
 /// as waking a thread.
 const MIN_WORK: usize = 64 * 64 * 64;
 
-/// Pieces per thread of a large product: a thread that the system holds up leaves some to the others.
-const PIECES_PER_THREAD: usize = 4;
-
-/// Multiply-adds from which a product is cut into more pieces than threads, 256³: the smaller pieces of a smaller
-/// one would cost more than they balance.
-const BALANCED_WORK: usize = 256 * 256 * 256;
-
 /// Panels of columns that a piece should keep, so that a panel of A that was brought into L1 is used that often.
 const MIN_PANELS: usize = 4;
+
+/// The same where panels of A are copied first: over 128 columns the copies take 15 % of the time, over 512 4 %.
+const MIN_PANELS_PACKED: usize = 16;
 
 /// C ← α·A·B + β·C by the tiles of `kernel` on up to `threads` threads, fewer if the product is small.
 pub fn gemm<T, U>(kernel: U, threads: usize, blocking: Blocking, problem: Problem<'_, T>)
@@ -42,14 +38,11 @@ where
     U: MicroKernel<T>,
 {
     let work = problem.m().saturating_mul(problem.n()).saturating_mul(problem.k());
-    let pieces = match work / BALANCED_WORK >= threads {
-        true => threads.saturating_mul(PIECES_PER_THREAD),
-        false => threads.min(work / MIN_WORK),
-    };
-    if threads < 2 || pieces < 2 {
-        matmul_blocked::gemm(kernel, blocking, problem);
-    } else {
-        gemm_in_pieces(kernel, pieces, blocking, problem);
+    // One piece per thread: four would balance better when the system holds a thread up, but cost 4 % at 1024³ and
+    // 5 % at 384³ on two threads, in copies of A and B that they make for themselves.
+    match threads.min(work / MIN_WORK) {
+        0 | 1 => matmul_blocked::gemm(kernel, blocking, problem),
+        pieces => gemm_in_pieces(kernel, pieces, blocking, problem),
     }
 }
 
@@ -70,6 +63,7 @@ where
     T: Scalar,
     U: MicroKernel<T>,
 {
+    let min_panels = if packs_a::<T, U>(&problem) { MIN_PANELS_PACKED } else { MIN_PANELS };
     let row_panels = problem.m().div_ceil(U::MR);
     let column_panels = problem.n().div_ceil(U::NR);
     let first = pieces / 2;
@@ -77,7 +71,7 @@ where
     let cut = |panels: usize| (panels * first / pieces).clamp(1, panels - 1);
     let halves = if pieces < 2 {
         return matmul_blocked::gemm(kernel, blocking, problem);
-    } else if column_panels >= 2 * MIN_PANELS || (column_panels > 1 && row_panels < 2) {
+    } else if column_panels >= 2 * min_panels || (column_panels > 1 && row_panels < 2) {
         problem.split_cols(cut(column_panels) * U::NR)
     } else if row_panels > 1 {
         problem.split_rows(cut(row_panels) * U::MR)
