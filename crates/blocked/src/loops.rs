@@ -115,9 +115,16 @@ struct Product<'a, T, U> {
 /// Start and length of one range of rows, columns or k.
 type Span = (usize, usize);
 
-/// Cuts `0..len` into spans of `step`.
+/// Cuts `0..len` into spans of `step`. `step_by` would divide to know its length, which at 4³ costs more than the
+/// product.
+#[inline(always)]
 fn spans(len: usize, step: usize) -> impl Iterator<Item = Span> {
-    (0..len).step_by(step).map(move |start| (start, step.min(len - start)))
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let span = (start, step.min(len - start));
+        start += span.1;
+        (span.1 > 0).then_some(span)
+    })
 }
 
 /// The block of rows `i` and columns `j` of `v`, without the checks of `MatRef::submatrix`.
@@ -162,22 +169,21 @@ impl<T: Scalar> Packed<T> {
 }
 
 impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
-    /// LOOP 4 and LOOP 3.
+    /// LOOP 4 and LOOP 3: cuts B into blocks that are packed; there is nothing to cut for if it is read in place.
     fn loop4(&self, blocking: Blocking) {
         let (k, n) = self.b.shape();
+        let mut packed = Packed { ptr: core::ptr::null_mut(), width: U::NR, padded: 0 };
+        if !self.pack_b {
+            return self.loop2((0, k), (0, n), &packed);
+        }
         let kc = blocking.kc.min(k);
         let nc = blocking.nc.min(n.next_multiple_of(U::NR));
-        let mut lease = None;
-        let mut packed = Packed { ptr: core::ptr::null_mut(), width: U::NR, padded: 0 };
-        if self.pack_b {
-            packed.ptr = lease.insert(Lease::take(Slot::B, kc * nc + PACK_SLACK)).as_mut_ptr();
-        }
+        let mut lease = Lease::take(Slot::B, kc * nc + PACK_SLACK);
+        packed.ptr = lease.as_mut_ptr();
         for j in spans(n, nc) {
             packed.padded = j.1.next_multiple_of(U::NR);
             for p in spans(k, kc) {
-                if self.pack_b {
-                    self.pack_b(p, j, &packed);
-                }
+                self.pack_b(p, j, &packed);
                 self.loop2(p, j, &packed);
             }
         }
