@@ -8,10 +8,11 @@
 //! ```
 //!
 //! BLIS keeps a panel of B in L1 and goes through a packed block of A in L2. Here a panel of A stays in L1 while
-//! the tiles pass along it, so A needs no blocks of its own (BLIS's loop over ic), and need not be packed at all unless its layout is hostile (see `packs_a`), and B is
-//! read front to back, which the prefetchers keep up with. KC is several chunks deep: an MR × NC strip of C is
-//! folded KC / 256 times while it is in L1 or L2 instead of being fetched from memory for each chunk. On a Zen 4
-//! core this reaches 92 % of the FMA peak at 2000³ where packed blocks of A reached 86 %.
+//! the tiles pass along it: A needs no blocks of its own (BLIS's loop over ic) and need not be packed unless its
+//! layout is hostile (see `packs_a`), and B is read front to back, which the prefetchers keep up with. KC is several
+//! chunks deep: an MR × NC strip of C is folded KC / 256 times while it is in L1 or L2 instead of being fetched from
+//! memory for each chunk. On a Zen 4 core this reaches 92 % of the FMA peak at 2000³ where packed blocks of A
+//! reached 86 %.
 //!
 //! Packing is an optimisation that the micro-kernel cannot see, since it reads any strides of A and any row
 //! stride of B: an operand that is used too seldom to repay the copy is read in place.
@@ -34,6 +35,10 @@ const L2_BYTES: usize = 256 << 10;
 /// MR of them evict each other. At half of it reading in place is still the better choice (512³: 92 % against 88 %).
 const ALIASING_BYTES: usize = 4096;
 
+/// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
+/// touch 256 pages for each panel.
+const PACK_B_ROWS: usize = 16;
+
 /// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a
 /// cache line of its own; when its rows alias in L1, they would not stay there (85 % instead of 88 % at 1024³).
 pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
@@ -41,10 +46,8 @@ pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
     n.div_ceil(U::NR) >= PACK_A_MIN_PANELS && (a.cs() != 1 || aliased(a))
 }
 
-/// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
-/// touch 256 pages for each panel.
-const PACK_B_ROWS: usize = 16;
-
+/// Whether B is copied into panels: when its rows are not contiguous, which tiles need, or when it is used often
+/// enough.
 fn packs_b<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
     let b = problem.b();
     let bytes = problem.k().saturating_mul(problem.n()).saturating_mul(size_of::<T>());
