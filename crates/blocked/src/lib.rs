@@ -23,6 +23,7 @@ mod pack;
 mod portable;
 pub mod thin;
 pub mod tile;
+pub mod vector;
 
 use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
 

@@ -11,7 +11,7 @@
 
 use matmul_core::{MatRef, Scalar};
 
-use crate::tile::{MAX_LANES, Transpose};
+use crate::vector::{MAX_LANES, Transpose};
 
 /// Elements that a panel's buffer has behind its k · width: vector stores may reach that far.
 pub(crate) const SLACK: usize = MAX_LANES;

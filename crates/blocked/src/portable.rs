@@ -7,7 +7,8 @@
 use matmul_core::{Fold, MatMut, MatRef, Scalar};
 
 use crate::micro::{MicroKernel, TileArgs};
-use crate::tile::{self, Lanes};
+use crate::tile;
+use crate::vector::Lanes;
 
 /// 4 rows by 2 × 8 lanes: 64 accumulators, which fit the registers of AVX2 (8 of 16) and of NEON in f32 (16 of 32).
 const ROWS: usize = 4;

@@ -8,7 +8,7 @@
 use matmul_core::{Fold, K_CHUNK, Problem, Scalar};
 
 use crate::pack::row_offsets;
-use crate::tile::{MAX_LANES, Transpose};
+use crate::vector::{MAX_LANES, Transpose};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
 pub const MAX_COLUMNS: usize = 10;

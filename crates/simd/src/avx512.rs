@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::tile::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
 
 use crate::avx2::{F32x8, F64x4};
 use crate::stamp::stamp_tile;

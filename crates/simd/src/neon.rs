@@ -8,7 +8,7 @@
 
 use core::arch::aarch64::*;
 
-use matmul_blocked::tile::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
 
 use crate::stamp::stamp_tile;
 

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use matmul_blocked::MicroKernel;
-use matmul_blocked::tile::{Lanes, MAX_LANES, Vector};
+use matmul_blocked::vector::{Lanes, MAX_LANES, Vector};
 use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Scalar};
 
 use crate::{Element, Isa, Visitor};

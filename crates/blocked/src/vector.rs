@@ -1,0 +1,144 @@
+//! What a tile needs of a register: nine operations, implemented once per instruction set and dtype.
+
+use matmul_core::Scalar;
+
+/// A register of `LANES` elements.
+///
+/// # Safety
+/// Loads and stores touch exactly the elements that they name.
+pub unsafe trait Vector<T: Scalar>: Copy {
+    /// Elements in a register.
+    const LANES: usize;
+
+    /// All lanes `x`.
+    ///
+    /// # Safety
+    /// The CPU has this vector's instructions; the same holds for every function of this trait.
+    unsafe fn splat(x: T) -> Self;
+
+    /// `LANES` elements from `p`.
+    ///
+    /// # Safety
+    /// They may be read. No alignment is asked for.
+    unsafe fn load(p: *const T) -> Self;
+
+    /// The first `n` elements from `p` in the low lanes, zero in the others.
+    ///
+    /// # Safety
+    /// 1 ≤ `n` ≤ `LANES`, and `n` elements may be read; no others are.
+    unsafe fn load_first(p: *const T, n: usize) -> Self;
+
+    /// Stores all lanes to `p`.
+    ///
+    /// # Safety
+    /// `LANES` elements may be written.
+    unsafe fn store(self, p: *mut T);
+
+    /// Stores the low `n` lanes to `p`.
+    ///
+    /// # Safety
+    /// 1 ≤ `n` ≤ `LANES`, and `n` elements may be written; no others are.
+    unsafe fn store_first(self, p: *mut T, n: usize);
+
+    /// `self · b`.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn mul(self, b: Self) -> Self;
+
+    /// `self · b + c`, rounded once.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// Lanes of the widest vector, AVX-512's in f32.
+pub const MAX_LANES: usize = 16;
+
+/// A register that can be loaded across rows: rows in lanes, consecutive k in consecutive registers.
+///
+/// # Safety
+/// As for [`Vector`].
+pub unsafe trait Transpose<T: Scalar>: Vector<T> {
+    /// Asks for the cache line at `p`, which need not be an address, to be brought into L2.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn prefetch(p: *const T);
+
+    /// Consecutive elements of each row that [`Transpose::columns`] takes: those of 128 bits, 4 or 2.
+    const DEPTH: usize;
+
+    /// Register q has lane i from `p + rows[i] + q`, for i < `LANES` and q < `DEPTH`; the other registers are
+    /// unspecified.
+    ///
+    /// # Safety
+    /// `DEPTH` elements may be read at each of the first `LANES` rows.
+    unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4];
+}
+
+/// `N` elements in an array: a vector for any CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+// SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
+unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Self([x; N])
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> Self {
+        // SAFETY: N elements may be read; unaligned, as an element's own alignment is enough.
+        Self(unsafe { p.cast::<[T; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(p: *const T, n: usize) -> Self {
+        let mut lanes = [T::ZERO; N];
+        // N tests instead of n steps: a loop of unknown length becomes a call of memcpy.
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be read.
+                *lane = unsafe { *p.add(l) };
+            }
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T) {
+        // SAFETY: N elements may be written.
+        unsafe { p.cast::<[T; N]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, n: usize) {
+        for (l, lane) in self.0.into_iter().enumerate() {
+            if l < n {
+                // SAFETY: l < n, and n elements may be written.
+                unsafe { *p.add(l) = lane }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(mut self, b: Self) -> Self {
+        for (x, y) in self.0.iter_mut().zip(b.0) {
+            *x = *x * y;
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(mut self, b: Self, c: Self) -> Self {
+        for ((x, y), z) in self.0.iter_mut().zip(b.0).zip(c.0) {
+            *x = x.mul_add(y, z);
+        }
+        self
+    }
+}
