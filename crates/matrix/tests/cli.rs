@@ -44,7 +44,9 @@ fn bench_writes_a_report_of_what_was_asked_for() {
         assert_eq!(rows.len(), 3);
         for row in rows {
             assert_eq!(row["check"]["passed"], true, "{row}");
-            assert_eq!(row["samples"].as_array().unwrap().len(), 3);
+            // Up to three rounds: on a busy machine a kernel that has used more than its share sits some out.
+            let samples = row["samples"].as_array().unwrap().len();
+            assert!((1..=3).contains(&samples), "{samples} samples");
             assert!(row["summary"]["all"]["max"].as_f64().unwrap() > 0.0);
             assert!(row["summary"]["times_naive"].as_f64().unwrap() > 0.0);
         }
