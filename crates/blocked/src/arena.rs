@@ -12,7 +12,7 @@ use std::alloc::{alloc, dealloc, handle_alloc_error};
 
 use matmul_core::Scalar;
 
-/// What a buffer is for. A thread that packs B for everyone also packs A for itself.
+/// What a buffer is for: one product packs a block of B and, while it is in use, panels of A.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Slot {
     A,

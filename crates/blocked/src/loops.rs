@@ -195,8 +195,9 @@ impl<'a, T: Scalar, U: MicroKernel<T>> Product<'a, T, U> {
         if !self.pack_b {
             return self.loop2((0, k), (0, n), &packed);
         }
-        let kc = blocking.kc.min(k);
-        let nc = blocking.nc.min(n.next_multiple_of(U::NR));
+        // Rounded here, whatever the caller chose: chunks fix the bits, and panels the size of the lease.
+        let kc = blocking.kc.clamp(1, k).next_multiple_of(K_CHUNK).min(k);
+        let nc = blocking.nc.clamp(1, n).next_multiple_of(U::NR);
         let mut lease = Lease::take(Slot::B, kc * nc + PACK_SLACK);
         packed.ptr = lease.as_mut_ptr();
         for j in spans(n, nc) {

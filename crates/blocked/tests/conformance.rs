@@ -66,6 +66,25 @@ fn loops_with_odd_tiles_and_tiny_blocks() {
     check::<f64>(&Odd, &plan).assert_passed();
 }
 
+/// Blocks that fit neither tiles nor chunks are rounded: the same bits, and no panel outside its buffer.
+#[test]
+fn any_block_sizes_give_the_same_bits() {
+    let (m, k, n) = (80, 700, 37);
+    let a: Vec<f32> = (0..m * k).map(|x| (x % 13) as f32 / 7.0 - 0.9).collect();
+    let b: Vec<f32> = (0..k * n).map(|x| (x % 11) as f32 / 3.0 - 1.7).collect();
+    let product = |blocks| {
+        let mut c = vec![f32::NAN; m * n];
+        let view = MatMut::from_row_major(&mut c, m, n).unwrap();
+        let (a, b) = (MatRef::from_row_major(&a, m, k).unwrap(), MatRef::from_row_major(&b, k, n).unwrap());
+        gemm(Odd, blocks, Problem::new(1.0, a, b, 0.0, view).unwrap().unwrap());
+        c
+    };
+    let want = product(ODD_BLOCKS);
+    for (nc, kc) in [(0, 0), (1, 1), (7, 300), (13, 257), (usize::MAX, usize::MAX)] {
+        assert_eq!(product(Blocking { nc, kc }), want, "nc {nc}, kc {kc}");
+    }
+}
+
 /// Standard, or what an emulated run asks for.
 fn plan() -> Plan {
     Plan::from_env().expect("MATMUL_CONFORMANCE_PLAN names a plan")
