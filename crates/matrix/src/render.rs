@@ -271,7 +271,7 @@ mod tests {
         let expected = "\
 kernel       best  quiet  median  q1..q3      n quiet  call     over     % limit  x naive  x peer  error
 simd         100.0 ~90.0  65.0    50.0..85.0  2/4      2.50 us  500.0 ns 80%      100.0x   1.25x   0.062
-faer         80.0  80.0   80.0    80.0..80.0  6/12     3.12 us  1.12 us  64%      80.0x    1.00x   0.062
+faer         80.0  80.0   80.0    80.0..80.0  6/12     3.12 us  1.13 us  64%      80.0x    1.00x   0.062
 naive-loops  1.00  ~1.00  1.00    1.00..1.00  1/1      250.0 us 248.0 us 1%       1.00x    0.01x   0.062
 wrong
 ";
