@@ -133,10 +133,11 @@ impl<T: Element> Kernel<T> for Blas {
         if let Some(batch) = T::batch(library) {
             library.run(self.threads, || done = multiply_batch(batch, alpha, a, b, beta, c.reborrow()));
         }
-        if !done {
-            if let Some(batch) = BatchProblem::new(alpha, a, b, beta, c)? {
-                self.run_batch(batch);
-            }
+        if done {
+            return Ok(());
+        }
+        if let Some(batch) = BatchProblem::new(alpha, a, b, beta, c)? {
+            self.run_batch(batch);
         }
         Ok(())
     }
