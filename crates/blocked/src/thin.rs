@@ -71,9 +71,7 @@ impl<T: Scalar> ThinArgs<T> {
             c_cs,
         })
     }
-}
 
-impl<T: Scalar> ThinArgs<T> {
     /// The same for the columns of B and C from `j` on.
     fn from_column(&self, j: usize) -> Self {
         let j = j as isize;
