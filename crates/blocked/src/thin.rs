@@ -73,7 +73,7 @@ impl<T: Scalar> ThinArgs<T> {
     }
 
     /// The same for the columns of B and C from `j` on.
-    fn from_column(&self, j: usize) -> Self {
+    fn skip_columns(&self, j: usize) -> Self {
         let j = j as isize;
         // Wrapping: there may be no such column, and then nothing is computed with it.
         let (b, c) = (self.b.wrapping_offset(j * self.b_cs), self.c.wrapping_offset(j * self.c_cs));
@@ -154,7 +154,7 @@ unsafe fn pick_strips<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArg
 unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, const G: usize>(
     t: &ThinArgs<T>,
 ) {
-    let rest = t.from_column(N);
+    let rest = t.skip_columns(N);
     for p in (0..t.k).step_by(K_CHUNK) {
         let ks = p..t.k.min(p + K_CHUNK);
         let mut i = 0;
