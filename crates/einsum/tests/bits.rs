@@ -35,8 +35,7 @@ fn check<T: Listed>(kernel: &dyn Kernel<T>, batch: usize, m: usize, k: usize, n:
     let (a0, b0) = (a.index_axis(Axis(0), 0).to_owned(), b.index_axis(Axis(0), 0).to_owned());
     let matrices = |x: &ArrayD<T>| x.outer_iter().map(|x| x.to_owned()).collect::<Vec<_>>();
     let (all_a, all_b) = (matrices(&a), matrices(&b));
-    let pairs: Vec<u64> =
-        all_a.iter().zip(&all_b).flat_map(|(a, b)| single(kernel, a, b)).collect();
+    let pairs: Vec<u64> = all_a.iter().zip(&all_b).flat_map(|(a, b)| single(kernel, a, b)).collect();
     let shared_b: Vec<u64> = all_a.iter().flat_map(|a| single(kernel, a, &b0)).collect();
     let shared_a: Vec<u64> = all_b.iter().flat_map(|b| single(kernel, &a0, b)).collect();
     let what = format!("{batch} x {m}x{k}x{n} {} on {}", T::NAME, kernel.name());

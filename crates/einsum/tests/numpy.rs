@@ -62,7 +62,9 @@ fn numbers<T: std::str::FromStr>(text: &str) -> Vec<T> {
 
 fn case(line: &str, values: &mut impl Iterator<Item = f64>) -> Case {
     let fields: Vec<&str> = line.split('\t').collect();
-    let [function, argument, flops, operands @ .., result] = &fields[..] else { panic!("short line {line:?}") };
+    let [function, argument, flops, operands @ .., result] = &fields[..] else {
+        panic!("short line {line:?}")
+    };
     let mut take = |len: &str| -> Vec<f64> { values.by_ref().take(len.parse().expect("a length")).collect() };
     let operands = operands.iter().map(|operand| {
         let parts: Vec<&str> = operand.split('/').collect();
@@ -136,7 +138,8 @@ fn orders_are_as_cheap_as_the_best_of_opt_einsum() {
     let mut compared = 0;
     for case in cases().iter().filter(|case| case.flops > 0.0) {
         let shapes: Vec<&[usize]> = case.operands.iter().map(|operand| &operand.shape[..]).collect();
-        let path = Einsum::new(&case.argument).and_then(|e| e.path_for_shapes(&shapes)).expect("a valid case");
+        let path =
+            Einsum::new(&case.argument).and_then(|e| e.path_for_shapes(&shapes)).expect("a valid case");
         assert!(path.flops() <= case.flops, "{path}opt_einsum needs {}", case.flops);
         assert_eq!(path.search(), Search::Optimal);
         compared += 1;

@@ -29,7 +29,10 @@ fn expression() -> impl Strategy<Value = Expression> {
             Expression {
                 output: output.map(|(label, _)| label).collect(),
                 // 0 is rare enough not to make most expressions empty.
-                lens: LABELS.into_iter().zip(lens.into_iter().map(|len| if len == 0 { 3 } else { len })).collect(),
+                lens: LABELS
+                    .into_iter()
+                    .zip(lens.into_iter().map(|len| if len == 0 { 3 } else { len }))
+                    .collect(),
                 inputs,
                 layouts,
             }
@@ -75,7 +78,8 @@ impl Expression {
                 let place = |label| used.iter().position(|used| used == label).expect("a used label");
                 labels.iter().map(|label| index[place(label)]).collect()
             };
-            let factors = self.inputs.iter().zip(operands).map(|(labels, operand)| operand[IxDyn(&at(labels))]);
+            let factors =
+                self.inputs.iter().zip(operands).map(|(labels, operand)| operand[IxDyn(&at(labels))]);
             result[IxDyn(&at(&self.output))] += factors.product::<f64>();
         }
         result
