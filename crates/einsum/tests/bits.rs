@@ -119,7 +119,7 @@ fn strided_heads_have_the_bits_of_single_products() {
                 let head = |x: &ArrayD<f32>| x.slice(s![b, .., h, ..]).to_owned();
                 let right: Array2<f32> = head(&k).reversed_axes().as_standard_layout().into_owned();
                 let expected = single(kernel, &head(&q).into_dyn(), &right.into_dyn());
-                assert_eq!(bits(&scores.slice(s![b, h, .., ..])), expected, "{}", kernel.name());
+                assert_eq!(bits(scores.slice(s![b, h, .., ..])), expected, "{}", kernel.name());
             }
         }
     });
