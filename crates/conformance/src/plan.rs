@@ -19,9 +19,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// About a second for a fast kernel: before a benchmark, or under an emulator.
+    /// About a second for a fast kernel: before a benchmark.
     pub fn quick() -> Self {
         Plan { case_limit: 1 << 22, family_limit: 1 << 24, ..Plan::new(Depth::Quick) }
+    }
+
+    /// The quick plan without its large cases, for an emulator: sizes around the tile.
+    pub fn emulated() -> Self {
+        Plan { case_limit: 1 << 17, family_limit: 1 << 20, ..Plan::new(Depth::Quick) }
     }
 
     /// Some seconds for a fast kernel: what a kernel's own tests run.
@@ -34,17 +39,18 @@ impl Plan {
         Plan { case_limit: 1 << 31, family_limit: 1 << 34, ..Plan::new(Depth::Full) }
     }
 
-    /// The plan that the environment variable `MATMUL_CONFORMANCE_PLAN` names: `quick` (for emulators), `standard`
-    /// (also when it is not set) or `full`.
+    /// The plan that the environment variable `MATMUL_CONFORMANCE_PLAN` names: `emulated`, `quick`, `standard` (also when
+    /// it is not set) or `full`.
     ///
     /// # Errors
     /// [`ParseError::Word`] for any other word.
     pub fn from_env() -> Result<Self, ParseError> {
         match std::env::var("MATMUL_CONFORMANCE_PLAN").as_deref() {
+            Ok("emulated") => Ok(Plan::emulated()),
             Ok("quick") => Ok(Plan::quick()),
             Ok("standard") | Err(_) => Ok(Plan::standard()),
             Ok("full") => Ok(Plan::full()),
-            Ok(other) => Err(ParseError::Word { expected: "quick, standard or full", found: other.into() }),
+            Ok(other) => Err(ParseError::Word { expected: "emulated, quick, standard or full", found: other.into() }),
         }
     }
 
