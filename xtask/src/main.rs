@@ -3,12 +3,16 @@
 
 mod asm;
 mod blas;
+mod bochs;
+mod conform;
+mod cross;
+mod packages;
 mod test;
 
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +25,7 @@ use blas::{Blas, Choice};
     about = "Set-up and tasks of the matmul workspace",
     after_help = "bench, conform, lesson and test take --blas system|bundled|none; without it, OpenBLAS is used if \
                   pkg-config finds it.\n\
+                  conform takes --target TRIPLE or --isa avx512 --emulate, for what this machine is not.\n\
                   bench, conform, lesson, data and show take --from DIR_OR_URL (or MATMUL_MNIST), where MNIST is."
 )]
 struct Cli {
@@ -74,10 +79,21 @@ enum Error {
     Read { what: String, source: io::Error },
     #[error("--blas needs one of system, bundled, none; found {found}")]
     Blas { found: String },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("no target {found:?}, expected aarch64-, s390x- or i686-unknown-linux-gnu")]
+    Target { found: String },
     #[error("MATMUL_REQUIRE names {found:?}; expected names out of {expected}")]
     Require { found: String, expected: String },
     #[error("no function of matmul-simd has {kernel:?} in its name; those with FMAs are:\n{known}")]
     NoSuchKernel { kernel: String, known: String },
+}
+
+impl Error {
+    fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Error::Write { path: path.clone(), source }
+    }
 }
 
 fn main() -> ExitCode {
@@ -93,6 +109,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<u8, Error> {
     match task {
         Task::Bench(Forward { args }) => matrix("bench", args),
+        Task::Conform(Forward { args }) if conform::is_emulated(&args) => conform::run(&args),
         Task::Conform(Forward { args }) => matrix("conform", args),
         Task::Lesson(Forward { args }) => matrix("lesson", args),
         Task::Data(Forward { args }) => mnist("data", args),

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use matmul_simd::Isa;
 
 use crate::blas::Blas;
+use crate::cross::TARGETS;
 use crate::{Error, cargo, exit_code, spawn_error};
 
 /// The crates whose code depends on the instruction set chosen at run time.
@@ -69,14 +70,16 @@ pub(crate) fn run(blas: Blas) -> Result<u8, Error> {
 }
 
 /// The names in `MATMUL_REQUIRE`, all of them known.
-fn required(value: Option<String>) -> Result<Vec<String>, Error> {
+pub(crate) fn required(value: Option<String>) -> Result<Vec<String>, Error> {
     let names: Vec<String> = value
         .iter()
         .flat_map(|v| v.split(','))
         .map(|n| n.trim().to_owned())
         .filter(|n| !n.is_empty())
         .collect();
-    let known: Vec<&str> = Isa::ALL.iter().map(|isa| isa.name()).chain(["blas"]).collect();
+    let targets = TARGETS.iter().flat_map(|target| target.names);
+    let known: Vec<&str> =
+        Isa::ALL.iter().map(|isa| isa.name()).chain(targets.copied()).chain(["blas"]).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(found) => Err(Error::Require { found: found.clone(), expected: known.join(", ") }),
         None => Ok(names),

@@ -21,17 +21,17 @@ const THREADS: std::ops::RangeInclusive<usize> = 1..=8;
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     // A panic must reach the end of main too: it would leave a virtual machine running.
-    let result = std::panic::catch_unwind(|| certify(&names));
-    machine::power_off_if_init();
-    match result {
-        Ok(Ok(true)) => ExitCode::SUCCESS,
-        Ok(Ok(false)) => ExitCode::from(1),
+    let code = match std::panic::catch_unwind(|| certify(&names)) {
+        Ok(Ok(true)) => 0,
+        Ok(Ok(false)) => 1,
         Ok(Err(message)) => {
             eprintln!("error: {message}");
-            ExitCode::from(2)
+            2
         }
-        Err(_) => ExitCode::from(101),
-    }
+        Err(_) => 101,
+    };
+    machine::power_off_if_init();
+    ExitCode::from(code)
 }
 
 /// Whether all kernels, or those that are named, passed.

@@ -50,7 +50,9 @@ impl Plan {
             Ok("quick") => Ok(Plan::quick()),
             Ok("standard") | Err(_) => Ok(Plan::standard()),
             Ok("full") => Ok(Plan::full()),
-            Ok(other) => Err(ParseError::Word { expected: "emulated, quick, standard or full", found: other.into() }),
+            Ok(other) => {
+                Err(ParseError::Word { expected: "emulated, quick, standard or full", found: other.into() })
+            }
         }
     }
 
