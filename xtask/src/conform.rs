@@ -109,9 +109,7 @@ fn foreign(target: &'static Target, packages: &Packages) -> Result<Option<Run>, 
     let formats = tests.status().map_err(|err| err.to_string())?.success();
     let mut certify = cross.cargo(&["run", "--package", "matmul-certify"])?;
     certify.env(PLAN.0, PLAN.1).env_remove("MATMUL_MAX_ISA").env_remove("MATMUL_REQUIRE");
-    if let Some(isa) = target.isa {
-        certify.env("MATMUL_REQUIRE", isa);
-    }
+    certify.envs(target.environment.iter().copied());
     let printed = certify.stderr(Stdio::inherit()).output().map_err(|err| err.to_string())?;
     let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
     Ok(finish(&printed, target.triple, &cross.how()?, &[("npy", formats)]))

@@ -17,8 +17,8 @@ pub(crate) struct Target {
     pub(crate) triple: &'static str,
     /// Names in `MATMUL_REQUIRE`, and in Debian's compilers.
     pub(crate) names: &'static [&'static str],
-    /// What `MATMUL_REQUIRE` tells the kernels, so that a run that silently used another instruction set would fail.
-    pub(crate) isa: Option<&'static str>,
+    /// What the kernels are to find in their environment.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
     debian: &'static str,
     /// Debian's cross libc, which the linker needs.
     libc: &'static str,
@@ -31,7 +31,8 @@ pub(crate) const TARGETS: [Target; 3] = [
     Target {
         triple: "aarch64-unknown-linux-gnu",
         names: &["neon", "aarch64"],
-        isa: Some("neon"),
+        // A run that silently used another instruction set would fail.
+        environment: &[("MATMUL_REQUIRE", "neon")],
         debian: "arm64",
         libc: "libc6-dev-arm64-cross",
         gnu: "aarch64-linux-gnu",
@@ -40,7 +41,7 @@ pub(crate) const TARGETS: [Target; 3] = [
     Target {
         triple: "s390x-unknown-linux-gnu",
         names: &["s390x"],
-        isa: None,
+        environment: &[],
         debian: "s390x",
         libc: "libc6-dev-s390x-cross",
         gnu: "s390x-linux-gnu",
@@ -49,7 +50,8 @@ pub(crate) const TARGETS: [Target; 3] = [
     Target {
         triple: "i686-unknown-linux-gnu",
         names: &["i686"],
-        isa: None,
+        // The C library takes the CPU's FMA if there is one; here it must do without.
+        environment: &[("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-FMA,-FMA4")],
         debian: "i386",
         libc: "libc6-dev-i386-cross",
         gnu: "i686-linux-gnu",
@@ -99,7 +101,7 @@ impl<'p> Cross<'p> {
 
     /// How programs of the target run here, for the record.
     pub(crate) fn how(&self) -> Result<String, String> {
-        let Some(qemu) = self.target.qemu else { return Ok("native".into()) };
+        let Some(qemu) = self.target.qemu else { return Ok("native, without FMA".into()) };
         let text = output(self.packages.program(&format!("usr/bin/{qemu}"))?.arg("--version"))?;
         // qemu-aarch64 version 7.2.22 (Debian ...)
         let version = text.split_whitespace().skip_while(|word| *word != "version").nth(1);

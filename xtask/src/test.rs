@@ -89,7 +89,12 @@ pub(crate) fn required(value: Option<String>) -> Result<Vec<String>, Error> {
 /// Why the tests cannot run with `isa`.
 fn why_not(isa: Isa) -> Option<String> {
     if !isa.is_available() {
-        Some(format!("this machine is not {}", isa.needs()))
+        let elsewhere = match isa {
+            Isa::Neon => "; `cargo xtask conform --target aarch64-unknown-linux-gnu` emulates one",
+            Isa::Avx512 => "; `cargo xtask conform --isa avx512 --emulate` emulates one",
+            _ => "",
+        };
+        Some(format!("this machine is not {}{elsewhere}", isa.needs()))
     } else if Isa::best().is_ok_and(|best| isa > best) {
         Some("MATMUL_MAX_ISA excludes it".into())
     } else {
