@@ -23,6 +23,8 @@ pub(crate) enum Error {
     Json(#[from] serde_json::Error),
     #[error("the process of {kernel} {reason}")]
     Worker { kernel: String, reason: String },
+    #[error("{line:?} is no case of the conformance kit: {source}")]
+    Case { line: String, source: matmul_conformance::ParseError },
     #[error(transparent)]
     Data(#[from] matmul_mnist::Error),
     #[error(transparent)]
