@@ -61,7 +61,7 @@ pub use again::this_program;
 pub use case::{Case, Fill, Operand, ParseError, Place, Put};
 pub use check::{ReplayError, check, check_same_bits, replay, replay_same_bits};
 pub use family::Family;
-pub use fingerprint::{FINGERPRINT_F32, FINGERPRINT_F64, fingerprint};
+pub use fingerprint::{FINGERPRINT_F32, FINGERPRINT_F64, Fingerprint, fingerprint};
 pub use function::{FromFn, from_fn};
 pub use layout::Layout;
 pub use plan::Plan;
