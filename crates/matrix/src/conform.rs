@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::ValueEnum;
 use matmul::{Kernel, Promise};
-use matmul_conformance::{Plan, Report, check, check_same_bits};
-use serde::{Deserialize, Serialize};
+use matmul_conformance::{Fingerprint, Plan, check, check_same_bits};
 
 use crate::apart::check_apart;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::output;
 use crate::progress::Progress;
+use crate::publish;
+use crate::record::{Checked, Record};
 use crate::registry::{self, Chosen, Entry, Family, Libraries};
 use crate::table::Table;
 
@@ -99,67 +100,15 @@ pub(crate) struct Options {
     /// Folder of conformance.json
     #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
     out: PathBuf,
-}
-
-/// The kit's report on one kernel.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Checked {
-    pub(crate) family: Family,
-    pub(crate) threads: usize,
-    pub(crate) report: Report,
-}
-
-#[derive(Debug, Serialize)]
-struct Output<'a> {
-    schema: u32,
-    plan: String,
-    seed: u64,
-    ran: usize,
-    kernels: usize,
-    checks: &'a [Checked],
-}
-
-impl Checked {
-    /// Failures of others are findings; only ours are errors.
-    pub(crate) fn is_own_failure(&self) -> bool {
-        self.family == Family::Own && self.is_failure()
-    }
-
-    pub(crate) fn is_failure(&self) -> bool {
-        self.report.unavailable.is_none() && !self.report.passed()
-    }
-
-    /// The names of the families that failed, and `slope` if errors grow too fast.
-    pub(crate) fn failed_families(&self) -> String {
-        let failed = self.report.families.iter().filter(|family| !family.passed());
-        let mut names: Vec<&str> = failed.map(|family| family.family.name()).collect();
-        if self.report.slope.is_some_and(|slope| slope > 1.0) {
-            names.push("slope");
-        }
-        names.join(", ")
-    }
-
-    /// The command that runs the smallest failing case again; nothing if there is none.
-    fn again(&self) -> String {
-        let Some(failure) = self.report.families.iter().flat_map(|family| &family.failures).next() else {
-            return String::new();
-        };
-        let kernels = self.report.kernel.replace(" = ", ",");
-        format!("  again: cargo xtask conform --kernels {kernels} --case \"{}\"\n", failure.case)
-    }
-
-    /// The first failure in one line; nothing if there is none.
-    pub(crate) fn failure(&self) -> String {
-        if !self.is_failure() {
-            return String::new();
-        }
-        let failed = self.report.families.iter().find(|family| !family.passed());
-        match failed.map(|family| (family.family, family.failures.first())) {
-            Some((family, Some(failure))) => format!("{family}: {}: {}", failure.case, failure.detail),
-            Some((family, None)) => format!("{family}: nothing ran"),
-            None => format!("error grows as k^{:.2}", self.report.slope.unwrap_or(f64::NAN)),
-        }
-    }
+    /// Run nothing; write the table of all records below a folder into the document
+    #[arg(long, value_name = "DIR")]
+    publish: Option<PathBuf>,
+    /// With --publish: only find out whether the document has these rows and columns
+    #[arg(long, requires = "publish")]
+    check: bool,
+    /// Where --publish writes
+    #[arg(long, value_name = "FILE", default_value = "docs/conformance.md")]
+    document: PathBuf,
 }
 
 /// Checks entries side by side, one to a CPU, and returns the outcomes in their order.
@@ -203,32 +152,37 @@ pub(crate) fn check_entries<T: Dtype>(
     Ok(all.into_iter().map(|(_, checked)| checked).collect())
 }
 
-/// Runs the command. `Ok(false)` if one of our kernels failed, or a required one did not run.
+/// Runs the command. `Ok(false)` if one of our kernels failed, a required one did not run, or a checked document is
+/// stale.
 pub(crate) fn run(options: &Options) -> Result<bool, Error> {
     let Options { kernels, cases, .. } = options;
+    if let Some(dir) = &options.publish {
+        return publish::run(dir, &options.document, options.check);
+    }
     let libraries = Libraries::load(&cases.blas_lib)?;
     let chosen = Chosen { names: kernels.clone(), filter: None };
     chosen.check(&registry::names(&libraries))?;
     let progress = Progress::new(count(&libraries, &chosen));
-    let mut checks = check_type::<f32>(&libraries, &chosen, cases, &progress)?;
-    checks.extend(check_type::<f64>(&libraries, &chosen, cases, &progress)?);
+    let mut record = Record::new(cases.plan.name());
+    check_type::<f32>(&libraries, &chosen, cases, &progress, &mut record)?;
+    check_type::<f64>(&libraries, &chosen, cases, &progress, &mut record)?;
     progress.finish();
-    let (ran, kernels) = ran_of(&checks);
-    for failed in checks.iter().filter(|c| c.is_failure()) {
-        println!("{}{}", failed.report, failed.again());
+    record.finish();
+    for failed in record.checks.iter().filter(|c| c.is_failure()) {
+        println!("on {} threads, {}", failed.threads, failed.report);
+        failed.again().iter().for_each(|command| println!("again: {command}"));
     }
-    println!("{}", table(&checks).text());
-    println!("{ran} of {kernels} kernels ran");
-    let output =
-        Output { schema: 1, plan: cases.plan.name(), seed: cases.seed, ran, kernels, checks: &checks };
+    println!("{}", table(&record.checks).text());
+    record.fingerprints.iter().filter(|f| !f.passed()).for_each(|f| println!("{f}"));
+    println!("{} of {} kernels ran", record.ran, record.kernels);
     let path = options.out.join("conformance.json");
-    output::write(&path, &serde_json::to_string_pretty(&output)?)?;
+    output::write(&path, &serde_json::to_string_pretty(&record)?)?;
     println!("{}", path.display());
-    let missing = missing(&checks, &std::env::var("MATMUL_REQUIRE").unwrap_or_default());
+    let missing = missing(&record.checks, &std::env::var("MATMUL_REQUIRE").unwrap_or_default());
     for name in &missing {
         println!("MATMUL_REQUIRE: no kernel with {name} in its name ran");
     }
-    Ok(missing.is_empty() && !checks.iter().any(Checked::is_own_failure))
+    Ok(missing.is_empty() && record.passed)
 }
 
 /// Every kernel on one thread, and those with threads on two; ours on every count.
@@ -251,13 +205,14 @@ fn check_type<T: Dtype>(
     chosen: &Chosen,
     cases: &Cases,
     progress: &Progress,
-) -> Result<Vec<Checked>, Error> {
+    record: &mut Record,
+) -> Result<(), Error> {
     let plan = cases.plan()?;
     if plan.case().is_some_and(|case| case.dtype != T::NAME) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let entries = selected::<T>(libraries, chosen);
-    let mut checks = check_entries(&entries, cases, progress)?;
+    record.checks.extend(check_entries(&entries, cases, progress)?);
     let same: Vec<&dyn Kernel<T>> = entries
         .iter()
         .filter(|e| e.family == Family::Own && e.kernel.promise() == Promise::SameBits && e.needs().is_none())
@@ -266,22 +221,15 @@ fn check_type<T: Dtype>(
     if same.len() > 1 {
         progress.begin(&format!("equal bits of {} kernels, {}", same.len(), T::NAME));
         let threads = same.iter().map(|k| k.threads()).max().unwrap_or(1);
-        checks.push(Checked { family: Family::Own, threads, report: check_same_bits(&same, &plan) });
+        let report = check_same_bits(&same, &plan);
+        record.checks.push(Checked { family: Family::Own, threads, report });
     }
-    Ok(checks)
-}
-
-/// How many kernels ran, of how many. A kernel counts once, at whatever types and thread counts.
-fn ran_of(checks: &[Checked]) -> (usize, usize) {
-    let names = |keep: fn(&Checked) -> bool| {
-        let mut names: Vec<&str> =
-            checks.iter().filter(|c| keep(c)).map(|c| c.report.kernel.as_str()).collect();
-        names.retain(|name| !name.contains(" = "));
-        names.sort_unstable();
-        names.dedup();
-        names.len()
-    };
-    (names(|c| c.report.unavailable.is_none()), names(|_| true))
+    if plan.case().is_none() {
+        for kernel in same {
+            record.fingerprints.push(Fingerprint::of(kernel)?);
+        }
+    }
+    Ok(())
 }
 
 /// The words of `MATMUL_REQUIRE` for which nothing ran. A BLAS of any name satisfies `blas`.
@@ -303,13 +251,16 @@ fn table(checks: &[Checked]) -> Table {
         let number = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| format!("{x:.3}"));
         let verdict = match (&report.unavailable, report.passed(), family) {
             (Some(needs), _, _) => format!("SKIPPED: needs {needs}"),
+            (None, true, _) if ran == 0 => "SKIPPED: the kernel does not promise it".into(),
             (None, true, _) => format!("passed ({})", report.promise),
             (None, false, Family::Own) => "FAILED".into(),
             (None, false, _) => format!("finding: {}", checked.failed_families()),
         };
-        // The comparison of many kernels is named after all of them.
-        let many = report.kernel.matches(" = ").count();
-        let kernel = if many > 0 { format!("equal bits of {}", many + 1) } else { report.kernel.clone() };
+        let kernel = if checked.is_comparison() {
+            format!("equal bits of {}", report.kernel.matches(" = ").count() + 1)
+        } else {
+            report.kernel.clone()
+        };
         table.row(vec![
             kernel,
             report.dtype.clone(),
@@ -326,55 +277,32 @@ fn table(checks: &[Checked]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn checked(kernel: &str, family: Family, unavailable: Option<&str>) -> Checked {
-        let report = Report {
-            kernel: kernel.into(),
-            dtype: "f32".into(),
-            promise: "same-bits".into(),
-            unavailable: unavailable.map(Into::into),
-            families: Vec::new(),
-            worst_ratio: Some(0.25),
-            slope: None,
-        };
-        Checked { family, threads: 1, report }
-    }
-
-    fn some() -> Vec<Checked> {
-        let mut steep = checked("faer", Family::Peer, None);
-        steep.report.slope = Some(1.5);
-        vec![
-            checked("simd-avx2", Family::Own, None),
-            checked("simd-avx2", Family::Own, None),
-            checked("blas", Family::Blas, Some("a BLAS")),
-            steep,
-        ]
-    }
-
-    #[test]
-    fn kernels_count_once() {
-        assert_eq!(ran_of(&some()), (2, 3));
-    }
+    use crate::record::tests::{checked, some};
 
     #[test]
     fn a_required_kernel_must_run() {
-        assert_eq!(missing(&some(), "avx2, faer"), [""; 0]);
-        assert_eq!(missing(&some(), "avx512,blas,avx2"), ["avx512", "blas"]);
+        assert_eq!(missing(&some().checks, "avx2, faer"), [""; 0]);
+        assert_eq!(missing(&some().checks, "avx512,blas,avx2"), ["avx512", "blas"]);
         let linked = [checked("openblas", Family::Blas, None)];
         assert_eq!(missing(&linked, "blas"), [""; 0]);
         assert_eq!(missing(&linked, ""), [""; 0]);
     }
 
     #[test]
-    fn only_our_failures_are_errors() {
-        let mut checks = some();
-        assert!(!checks.iter().any(Checked::is_own_failure));
-        assert!(checks[3].is_failure() && checks[3].failure().contains("k^1.50"));
-        checks[0].report.slope = Some(2.0);
-        assert!(checks[0].is_own_failure());
-        let text = table(&checks).text();
-        for words in ["FAILED", "finding: slope", "SKIPPED: needs a BLAS", "passed (same-bits)"] {
+    fn verdicts_tell_ours_from_others() {
+        let mut record = some();
+        record.checks[0].report.slope = Some(2.0);
+        let text = table(&record.checks).text();
+        for words in ["FAILED", "finding: slope", "SKIPPED: needs a BLAS", "equal bits of 2"] {
             assert!(text.contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn children_are_told_the_same_cases() {
+        let line = "edges f32 m=1 n=2 k=3";
+        let cases = Cases { case: Some(line.into()), ..Cases::new(Depth::Quick, vec!["x.so".into()]) };
+        assert_eq!(cases.args(), ["--plan", "quick", "--seed", "42", "--case", line, "--blas-lib", "x.so"]);
+        assert_eq!(cases.plan().unwrap().case().map(|case| case.n), Some(2));
     }
 }

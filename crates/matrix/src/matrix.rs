@@ -7,7 +7,7 @@ use matmul_mnist::Mnist;
 
 use crate::bandwidth;
 use crate::cell::{self, Candidate, Effort};
-use crate::conform::{self, Cases, Checked, Depth};
+use crate::conform::{self, Cases, Depth};
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::exchange;
@@ -17,6 +17,7 @@ use crate::operands::{Images, Operands, Random};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::rates::Rates;
+use crate::record::Checked;
 use crate::registry::{self, Chosen, Entry, Family, Libraries};
 use crate::render;
 use crate::report::{Cell, Conformance, Outcome, Report, Row, Setting};
@@ -273,6 +274,6 @@ fn conformance_entry(checked: &Checked) -> Conformance {
         dtype: checked.report.dtype.clone(),
         threads: checked.threads,
         cases: checked.report.ran_of().0,
-        failure: checked.failure(),
+        failure: checked.failures().join("; "),
     }
 }
