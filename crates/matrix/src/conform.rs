@@ -161,7 +161,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
     }
     let libraries = Libraries::load(&cases.blas_lib)?;
     let chosen = Chosen { names: kernels.clone(), filter: None };
-    chosen.check(&registry::names(&libraries))?;
+    let mut known = registry::names(&libraries);
+    known.extend(registry::own_portable::<f32>().map(|entry| entry.name().to_owned()));
+    chosen.check(&known)?;
     let progress = Progress::new(count(&libraries, &chosen));
     let mut record = Record::new(cases.plan.name());
     check_type::<f32>(&libraries, &chosen, cases, &progress, &mut record)?;
@@ -188,6 +190,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
 /// Every kernel on one thread, and those with threads on two; ours on every count.
 fn selected<T: Dtype>(libraries: &Libraries, chosen: &Chosen) -> Vec<Entry<T>> {
     let mut entries = registry::entries::<T>(1, libraries);
+    entries.extend(registry::own_portable());
     entries.extend(THREADS.map(registry::own_parallel));
     // What cannot run is listed already.
     let others = registry::entries::<T>(2, libraries).into_iter();

@@ -85,6 +85,16 @@ fn render(records: &[Record]) -> String {
     let mut prints = vec!["fingerprints".into(), owner(Family::Own).into()];
     prints.extend(records.iter().map(fingerprints));
     table.row(prints);
+    for name in records.iter().flat_map(|record| record.tests.keys()).collect::<BTreeSet<_>>() {
+        let verdict = |record: &Record| match record.tests.get(name) {
+            None => "-",
+            Some(true) => "passed",
+            Some(false) => "**FAILED**",
+        };
+        let mut cells = vec![format!("tests of {name}"), "tests".into()];
+        cells.extend(records.iter().map(|record| verdict(record).into()));
+        table.row(cells);
+    }
     let mut text = table.markdown();
     let findings = findings(records, &heads);
     if !findings.is_empty() {
@@ -191,12 +201,12 @@ impl Structure {
 }
 
 /// Rows and columns that the document lacks, and rows that it has for kernels that are gone. Columns of machines that
-/// are not at hand may stay, and so may the row of a BLAS.
+/// are not at hand may stay, and so may what depends on the machine: the row of a BLAS, and other tests.
 fn stale(old: &Structure, new: &Structure) -> Vec<String> {
-    let blas = owner(Family::Blas);
+    let is_fixed = |row: &&(String, String)| row.1 != owner(Family::Blas) && row.1 != "tests";
     let columns = new.columns.iter().filter(|column| !old.columns.contains(column));
-    let missing = new.rows.iter().filter(|row| row.1 != blas && !old.rows.contains(row));
-    let gone = old.rows.iter().filter(|row| row.1 != blas && !new.rows.contains(row));
+    let missing = new.rows.iter().filter(is_fixed).filter(|row| !old.rows.contains(row));
+    let gone = old.rows.iter().filter(is_fixed).filter(|row| !new.rows.contains(row));
     let columns = columns.map(|column| format!("no column for {column}"));
     let rows = missing.map(|(name, _)| format!("no row for {name}"));
     columns.chain(rows).chain(gone.map(|(name, _)| format!("a row for {name}, which is no kernel"))).collect()

@@ -1,6 +1,6 @@
 //! What a conformance run writes down: conformance.json.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use matmul_conformance::{Fingerprint, Report};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub(crate) struct Record {
     pub(crate) kernels: usize,
     /// Whether nothing of ours failed.
     pub(crate) passed: bool,
+    /// Other tests that ran beside, such as those of .npy files, and whether they passed.
+    #[serde(default)]
+    pub(crate) tests: BTreeMap<String, bool>,
     pub(crate) fingerprints: Vec<Fingerprint>,
     pub(crate) checks: Vec<Checked>,
 }
@@ -40,11 +43,12 @@ impl Record {
         Self {
             schema: 1,
             target: env!("BUILD_TARGET").into(),
-            how: std::env::var("MATMUL_EMULATOR").unwrap_or_else(|_| "native".into()),
+            how: "native".into(),
             plan,
             ran: 0,
             kernels: 0,
             passed: false,
+            tests: BTreeMap::new(),
             fingerprints: Vec::new(),
             checks: Vec::new(),
         }
@@ -54,6 +58,7 @@ impl Record {
     pub(crate) fn finish(&mut self) {
         (self.ran, self.kernels) = (self.names(|c| c.report.unavailable.is_none()), self.names(|_| true));
         self.passed = self.fingerprints.iter().all(Fingerprint::passed)
+            && self.tests.values().all(|passed| *passed)
             && !self.checks.iter().any(Checked::is_own_failure);
     }
 
