@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up and tasks of this workspace. It decides, starts cargo and passes the exit status on; the
 //! work itself is in `crates/matrix` and `crates/mnist`.
 
+mod asan;
 mod asm;
 mod blas;
 mod bochs;
@@ -55,6 +56,9 @@ enum Task {
         /// Which BLAS to link
         #[arg(long)]
         blas: Option<Choice>,
+        /// Instead, the conformance tests under AddressSanitizer (needs a nightly toolchain)
+        #[arg(long, conflicts_with = "blas")]
+        asan: bool,
     },
     /// Count instructions, FMAs and spills in the functions of matmul-simd
     Asm {
@@ -114,7 +118,8 @@ fn run(task: Task) -> Result<u8, Error> {
         Task::Lesson(Forward { args }) => matrix("lesson", args),
         Task::Data(Forward { args }) => mnist("data", args),
         Task::Show(Forward { args }) => mnist("show", args),
-        Task::Test { blas } => test::run(Blas::decide(blas, false)?),
+        Task::Test { asan: true, .. } => asan::run(),
+        Task::Test { blas, .. } => test::run(Blas::decide(blas, false)?),
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Family, ParseError};
+use crate::{Case, Family, ParseError};
 
 /// How much of each family runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,8 @@ pub struct Plan {
     pub(crate) case_limit: u64,
     pub(crate) family_limit: u64,
     pub(crate) families: Vec<Family>,
+    /// The only case, in a plan of one.
+    case: Option<Case>,
 }
 
 impl Plan {
@@ -39,6 +41,28 @@ impl Plan {
         Plan { case_limit: 1 << 31, family_limit: 1 << 34, ..Plan::new(Depth::Full) }
     }
 
+    /// The case of one line of a report, and nothing else.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the line is no case.
+    pub fn of_case(line: &str) -> Result<Self, ParseError> {
+        let case: Case = line.parse()?;
+        let families = vec![case.family];
+        let limit = u64::MAX;
+        Ok(Plan {
+            case_limit: limit,
+            family_limit: limit,
+            families,
+            case: Some(case),
+            ..Plan::new(Depth::Full)
+        })
+    }
+
+    /// The only case, if this is a plan of one.
+    pub fn case(&self) -> Option<&Case> {
+        self.case.as_ref()
+    }
+
     /// The plan that the environment variable `MATMUL_CONFORMANCE_PLAN` names: `emulated`, `quick`, `standard` (also when
     /// it is not set) or `full`.
     ///
@@ -57,7 +81,7 @@ impl Plan {
     }
 
     fn new(depth: Depth) -> Self {
-        Plan { depth, seed: 42, case_limit: 0, family_limit: 0, families: Family::ALL.to_vec() }
+        Plan { depth, seed: 42, case_limit: 0, family_limit: 0, families: Family::ALL.to_vec(), case: None }
     }
 
     /// The same plan on other inputs.

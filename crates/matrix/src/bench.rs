@@ -88,8 +88,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
         threads.iter().flat_map(|&t| options.dtype.iter().map(move |d| (t, d.as_str()))).collect();
     for &(threads, dtype) in &settings {
         match dtype {
-            "f64" => matrix.conformance::<f64>(threads, options.quick),
-            _ => matrix.conformance::<f32>(threads, options.quick),
+            "f64" => matrix.conformance::<f64>(threads, options.quick)?,
+            _ => matrix.conformance::<f32>(threads, options.quick)?,
         }
     }
     matrix.begin(settings.len(), effort, deadline)?;

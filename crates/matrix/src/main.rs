@@ -5,6 +5,7 @@
 //! setting), rows (a kernel in a cell), samples. [`matrix`] goes through them, [`cell`] measures one, [`report`]
 //! computes every figure from the samples, and [`render`] writes them down.
 
+mod apart;
 mod bandwidth;
 mod bench;
 mod cell;
@@ -22,7 +23,9 @@ mod output;
 mod pin;
 mod pool;
 mod progress;
+mod publish;
 mod rates;
+mod record;
 mod registry;
 mod render;
 mod report;
@@ -59,6 +62,9 @@ enum Command {
     /// Run one kernel for a parent process
     #[command(hide = true)]
     Worker(worker::Options),
+    /// Check one kernel for a parent process
+    #[command(hide = true)]
+    Apart(apart::Options),
 }
 
 /// 0: all is well. 1: one of our kernels failed, or a required one did not run. 2: the command could not be carried
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Command::Conform(options) => conform::run(&options),
         Command::Lesson(options) => lesson::run(&options),
         Command::Worker(options) => worker::serve(&options).map(|()| true),
+        Command::Apart(options) => apart::serve(&options).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
