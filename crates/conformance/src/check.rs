@@ -158,11 +158,12 @@ fn skip_reason(case: &Case, promise: Promise, plan: &Plan, spent: u64) -> Option
     if case.mem != Place::Heap && !HAS_GUARD_PAGES {
         return Some("no guard pages on this target".into());
     }
-    if case.cost() > plan.case_limit {
-        return Some(format!("over the plan's {} multiply-adds a case", plan.case_limit));
+    let (case_limit, family_limit) = plan.limits();
+    if case.cost() > case_limit {
+        return Some(format!("over the plan's {case_limit} multiply-adds a case"));
     }
-    (spent + case.cost() > plan.family_limit)
-        .then(|| format!("over the plan's {} multiply-adds a family", plan.family_limit))
+    (spent.saturating_add(case.cost()) > family_limit)
+        .then(|| format!("over the plan's {family_limit} multiply-adds a family"))
 }
 
 fn run_family(

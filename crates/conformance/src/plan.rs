@@ -13,8 +13,8 @@ pub(crate) enum Depth {
 pub struct Plan {
     pub(crate) depth: Depth,
     pub(crate) seed: u64,
-    pub(crate) case_limit: u64,
-    pub(crate) family_limit: u64,
+    case_limit: u64,
+    family_limit: u64,
     pub(crate) families: Vec<Family>,
     /// The only case, in a plan of one.
     case: Option<Case>,
@@ -72,6 +72,7 @@ impl Plan {
         match std::env::var("MATMUL_CONFORMANCE_PLAN").as_deref() {
             Ok("emulated") => Ok(Plan::emulated()),
             Ok("quick") => Ok(Plan::quick()),
+            Err(_) if cfg!(miri) => Ok(Plan::quick()),
             Ok("standard") | Err(_) => Ok(Plan::standard()),
             Ok("full") => Ok(Plan::full()),
             Ok(other) => {
@@ -82,6 +83,16 @@ impl Plan {
 
     fn new(depth: Depth) -> Self {
         Plan { depth, seed: 42, case_limit: 0, family_limit: 0, families: Family::ALL.to_vec(), case: None }
+    }
+
+    /// Most multiply-adds of a case, and of a family. Miri takes microseconds for each, and a chunk of k plus a few must
+    /// fit: there no plan has more.
+    pub(crate) fn limits(&self) -> (u64, u64) {
+        if cfg!(miri) {
+            (self.case_limit.min(1 << 11), self.family_limit.min(1 << 16))
+        } else {
+            (self.case_limit, self.family_limit)
+        }
     }
 
     /// The same plan on other inputs.

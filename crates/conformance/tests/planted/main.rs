@@ -1,4 +1,7 @@
 //! The tester is tested: kernels with one bug each, and the family that must catch it.
+//!
+//! Miri runs too few cases to catch them all; it is there for the kit's own memory, and runs the kernel without a bug.
+#![cfg_attr(miri, allow(dead_code, unused_imports))]
 
 mod bugs;
 
@@ -48,6 +51,7 @@ fn assert_caught<T: Scalar>(kernel: &dyn Kernel<T>, family: Family, what: &str) 
 }
 
 #[test]
+#[cfg(not(miri))]
 fn every_bug_is_caught_by_the_family_that_claims_it() {
     for (bug, family) in PLANTED {
         assert_caught::<f32>(&Planted(bug), family, &format!("{bug:?} in f32"));
@@ -62,6 +66,7 @@ fn the_kernel_without_a_bug_passes() {
 }
 
 #[test]
+#[cfg(not(miri))]
 fn strassen_breaks_the_bound_and_nothing_coarser() {
     assert_caught(&Strassen, Family::Bound, "Strassen");
     let coarser = [Family::ExactIntegers, Family::Scalars, Family::Memory, Family::Threads];
@@ -70,6 +75,7 @@ fn strassen_breaks_the_bound_and_nothing_coarser() {
 }
 
 #[test]
+#[cfg(not(miri))]
 fn errors_that_grow_too_fast_are_caught() {
     let report = check(&from_fn("drifts", drifts), &Plan::quick().only(&[Family::Bound]));
     let slope = report.slope.expect("the errors are not 0");
@@ -87,6 +93,7 @@ fn every_family_catches_something() {
 }
 
 #[test]
+#[cfg(not(miri))]
 fn bits_that_depend_on_the_threads_are_caught() {
     let (one, two) = (SplitsK { threads: 1 }, SplitsK { threads: 2 });
     let report = check_same_bits::<f32>(&[&one, &two], &Plan::quick());
