@@ -257,7 +257,7 @@ fn table(checks: &[Checked]) -> Table {
             (None, true, _) if ran == 0 => "SKIPPED: the kernel does not promise it".into(),
             (None, true, _) => format!("passed ({})", report.promise),
             (None, false, Family::Own) => "FAILED".into(),
-            (None, false, _) => format!("finding: {}", checked.failed_families()),
+            (None, false, _) => format!("finding: {}", checked.failed_families().join(", ")),
         };
         let kernel = if checked.is_comparison() {
             format!("equal bits of {}", report.kernel.matches(" = ").count() + 1)

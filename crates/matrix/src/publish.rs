@@ -141,12 +141,14 @@ fn cell(record: &Record, name: &str) -> String {
     if let Some(needs) = checks.iter().find_map(|check| check.report.unavailable.as_ref()) {
         return format!("skipped: needs {needs}");
     }
-    let failed: BTreeSet<String> =
-        checks.iter().filter(|check| check.is_failure()).map(|check| check.failed_families()).collect();
-    let verdict = match failed.into_iter().reduce(|all, families| format!("{all}, {families}")) {
-        None => "passed".into(),
-        Some(_) if checks[0].family == Family::Own => "**FAILED**".into(),
-        Some(families) => format!("finding ({families})"),
+    let failed: BTreeSet<&str> =
+        checks.iter().filter(|check| check.is_failure()).flat_map(|check| check.failed_families()).collect();
+    let verdict = if failed.is_empty() {
+        "passed".into()
+    } else if checks[0].family == Family::Own {
+        "**FAILED**".into()
+    } else {
+        format!("finding ({})", failed.into_iter().collect::<Vec<_>>().join(", "))
     };
     let cases: usize = checks.iter().map(|check| check.report.ran_of().0).sum();
     let worst = checks.iter().filter_map(|check| check.report.worst_ratio).reduce(f64::max);

@@ -85,13 +85,13 @@ impl Checked {
     }
 
     /// The names of the families that failed, and `slope` if errors grow too fast.
-    pub(crate) fn failed_families(&self) -> String {
+    pub(crate) fn failed_families(&self) -> Vec<&'static str> {
         let failed = self.report.families.iter().filter(|family| !family.passed());
-        let mut names: Vec<&str> = failed.map(|family| family.family.name()).collect();
+        let mut names: Vec<&'static str> = failed.map(|family| family.family.name()).collect();
         if self.report.slope.is_some_and(|slope| slope > 1.0) {
             names.push("slope");
         }
-        names.join(", ")
+        names
     }
 
     /// The smallest failing case of each family that failed, in a line each; nothing if there is none.
@@ -169,7 +169,7 @@ pub(crate) mod tests {
         assert!(record.passed);
         let steep = &record.checks[3];
         assert!(steep.is_failure() && steep.failures() == ["error grows as k^1.50"]);
-        assert_eq!(steep.failed_families(), "slope");
+        assert_eq!(steep.failed_families(), ["slope"]);
         record.checks[0].report.slope = Some(2.0);
         record.finish();
         assert!(!record.passed && record.checks[0].is_own_failure());
