@@ -73,8 +73,7 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
 
 /// The table, then what the failures are.
 fn render(records: &[Record]) -> String {
-    let heads: Vec<String> =
-        records.iter().map(|record| format!("{}, {}", record.target, record.how)).collect();
+    let heads: Vec<String> = records.iter().map(head).collect();
     let columns = ["kernel", "of"].into_iter().chain(heads.iter().map(String::as_str));
     let mut table = Table::new(&columns.collect::<Vec<_>>());
     for (name, family) in rows(records) {
@@ -95,12 +94,22 @@ fn render(records: &[Record]) -> String {
         cells.extend(records.iter().map(|record| verdict(record).into()));
         table.row(cells);
     }
-    let mut text = table.markdown();
+    let mut text = table.markdown() + "\nThe runs:\n\n";
+    for Record { target, how, plan, ran, kernels, .. } in records {
+        text += &format!("- {target}, {how}: {ran} of {kernels} kernels ran, plan {plan}\n");
+    }
     let findings = findings(records, &heads);
     if !findings.is_empty() {
         text += &format!("\nFindings, the smallest failing case of each family:\n\n{}", findings.join(""));
     }
     text
+}
+
+/// A column's name: the target and where it ran, without versions, so that it stays when they change.
+fn head(record: &Record) -> String {
+    let is_version = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
+    let how: Vec<&str> = record.how.split(' ').take_while(|word| !is_version(word)).collect();
+    format!("{}, {}", record.target, how.join(" "))
 }
 
 fn owner(family: Family) -> &'static str {
@@ -222,7 +231,7 @@ mod tests {
     #[test]
     fn cells_say_what_happened() {
         let mut record = some();
-        (record.target, record.how) = ("s390x-unknown-linux-gnu".into(), "qemu-user".into());
+        (record.target, record.how) = ("s390x-unknown-linux-gnu".into(), "qemu-user 7.2.22".into());
         let text = render(&[some(), record]);
         let line = |start: &str| {
             text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"))
@@ -232,6 +241,10 @@ mod tests {
         assert!(line("| faer").contains("finding (slope), 0, 0.25"), "{text}");
         assert!(line("| blas").contains("skipped: needs a BLAS"), "{text}");
         assert!(line("| all of ours").contains("passed"), "{text}");
+        assert!(
+            text.contains("- s390x-unknown-linux-gnu, qemu-user 7.2.22: 2 of 3 kernels ran, plan quick"),
+            "{text}"
+        );
         assert_eq!(text.matches("error grows as k^1.50").count(), 2, "{text}");
     }
 
