@@ -150,7 +150,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-#[cfg(test)]
+// Not under Miri, which would take an hour for these products.
+#[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
     use crate::Oracle;
