@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use clap::ValueEnum;
 
 use crate::Error;
+use crate::packages::{output, with_update};
 
 /// What `--blas` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,7 +124,7 @@ fn is_root() -> bool {
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-fn ask(question: &str) -> Result<bool, Error> {
+pub(crate) fn ask(question: &str) -> Result<bool, Error> {
     eprint!("{question}");
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
@@ -131,25 +132,14 @@ fn ask(question: &str) -> Result<bool, Error> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// apt-get install, after an update if the package lists lack it. The error is apt's last line.
+/// The error is apt's last line.
 fn apt_get_install(root: bool) -> Result<(), String> {
+    let apt_get = |args: &[&str]| {
+        let mut command = Command::new(if root { "env" } else { "sudo" });
+        output(command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args)).map(drop)
+    };
     let install = ["install", "-qq", "--no-install-recommends", "-y", "libopenblas-dev", "pkg-config"];
-    apt_get(root, &install).or_else(|_| {
-        // An update that reaches some of its mirrors may be enough.
-        let update = apt_get(root, &["update", "-qq"]);
-        apt_get(root, &install).map_err(|why| update.err().unwrap_or(why))
-    })
-}
-
-fn apt_get(root: bool, args: &[&str]) -> Result<(), String> {
-    let mut command = Command::new(if root { "env" } else { "sudo" });
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args);
-    let output = command.output().map_err(|err| err.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(stderr.lines().last().unwrap_or("no message").trim().to_owned())
+    with_update(|| apt_get(&install), || apt_get(&["update", "-qq"]))
 }
 
 fn succeeds(command: &mut Command) -> bool {

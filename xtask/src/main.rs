@@ -1,14 +1,19 @@
 //! `cargo xtask`: set-up and tasks of this workspace. It decides, starts cargo and passes the exit status on; the
 //! work itself is in `crates/matrix` and `crates/mnist`.
 
+mod asan;
 mod asm;
 mod blas;
+mod bochs;
+mod conform;
+mod cross;
+mod packages;
 mod test;
 
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +26,7 @@ use blas::{Blas, Choice};
     about = "Set-up and tasks of the matmul workspace",
     after_help = "bench, conform, lesson and test take --blas system|bundled|none; without it, OpenBLAS is used if \
                   pkg-config finds it.\n\
+                  conform takes --target TRIPLE or --isa avx512 --emulate, for what this machine is not.\n\
                   bench, conform, lesson, data and show take --from DIR_OR_URL (or MATMUL_MNIST), where MNIST is."
 )]
 struct Cli {
@@ -50,6 +56,9 @@ enum Task {
         /// Which BLAS to link
         #[arg(long)]
         blas: Option<Choice>,
+        /// Instead, the conformance tests under AddressSanitizer (needs a nightly toolchain)
+        #[arg(long, conflicts_with = "blas")]
+        asan: bool,
     },
     /// Print the caches of this machine and the block sizes of each kernel
     Blocking,
@@ -76,10 +85,21 @@ enum Error {
     Read { what: String, source: io::Error },
     #[error("--blas needs one of system, bundled, none; found {found}")]
     Blas { found: String },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("no target {found:?}, expected aarch64-, s390x- or i686-unknown-linux-gnu")]
+    Target { found: String },
     #[error("MATMUL_REQUIRE names {found:?}; expected names out of {expected}")]
     Require { found: String, expected: String },
     #[error("no function of matmul-simd has {kernel:?} in its name; those with FMAs are:\n{known}")]
     NoSuchKernel { kernel: String, known: String },
+}
+
+impl Error {
+    fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Error::Write { path: path.clone(), source }
+    }
 }
 
 fn main() -> ExitCode {
@@ -95,11 +115,13 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<u8, Error> {
     match task {
         Task::Bench(Forward { args }) => matrix("bench", args),
+        Task::Conform(Forward { args }) if conform::is_emulated(&args) => conform::run(&args),
         Task::Conform(Forward { args }) => matrix("conform", args),
         Task::Lesson(Forward { args }) => matrix("lesson", args),
         Task::Data(Forward { args }) => mnist("data", args),
         Task::Show(Forward { args }) => mnist("show", args),
-        Task::Test { blas } => test::run(Blas::decide(blas, false)?),
+        Task::Test { asan: true, .. } => asan::run(),
+        Task::Test { blas, .. } => test::run(Blas::decide(blas, false)?),
         Task::Blocking => matrix("blocking", vec!["--blas=none".into()]),
         Task::Asm { kernel } => asm::run(&kernel),
     }

@@ -44,7 +44,7 @@ impl Buffer {
         let layout = Layout::from_size_align(size, align).expect("a block is bounded by the cache sizes");
         // SAFETY: size is at least 4096.
         let ptr = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(miri)))]
         if align == HUGE {
             // SAFETY: the range is ours and freshly allocated; the call is a hint, its failure changes nothing.
             unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };

@@ -127,6 +127,15 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Row and column strides of A, B and C in elements, as their layouts make them.
+    pub fn strides(&self) -> [(isize, isize); 3] {
+        let size = if self.dtype == "f32" { size_of::<f32>() } else { size_of::<f64>() };
+        let (m, n, k) = (self.m, self.n, self.k);
+        [self.a.strides(m, k, size), self.b.strides(k, n, size), self.c.strides(m, n, size)]
+    }
+}
+
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { family, dtype, m, n, k, a, b, c, alpha, beta, fill, put, mem, seed } = self;

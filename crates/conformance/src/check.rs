@@ -20,7 +20,10 @@ pub fn check<T: Scalar>(kernel: &dyn Kernel<T>, plan: &Plan) -> Report {
     let mut judge = Judge::new(kernel);
     let mut growth = Vec::new();
     for family in Family::ALL {
-        let cases = cases(family, kernel, plan);
+        let cases = match plan.case() {
+            Some(case) => only(case, |case| case.family == family && case.dtype == T::NAME),
+            None => cases(family, kernel, plan),
+        };
         let family = run_family(family, cases, kernel.promise(), plan, |case| {
             let ratio = judge.run(case)?;
             if let (Some(ratio), Family::Bound) = (ratio, case.family) {
@@ -50,11 +53,19 @@ pub fn check_same_bits<T: Scalar>(kernels: &[&dyn Kernel<T>], plan: &Plan) -> Re
             return report;
         }
     }
-    let cases = same_bits_cases(*first, plan);
+    let cases = match plan.case() {
+        Some(case) => only(case, |case| case.dtype == T::NAME),
+        None => same_bits_cases(*first, plan),
+    };
     report.families.push(run_family(Family::Threads, cases, Promise::SameBits, plan, |case| {
         same_bits(*first, others, case)
     }));
     report
+}
+
+/// The case of a plan of one, if it belongs here.
+fn only(case: &Case, belongs: impl Fn(&Case) -> bool) -> Vec<Case> {
+    if belongs(case) { vec![case.clone()] } else { Vec::new() }
 }
 
 fn same_bits<T: Scalar>(first: &dyn Kernel<T>, others: &[&dyn Kernel<T>], case: &Case) -> Result<(), String> {
@@ -124,8 +135,8 @@ fn parse<T: Scalar>(line: &str) -> Result<Case, ReplayError> {
 fn empty_report<T: Scalar>(kernel: String, promise: Promise) -> Report {
     Report {
         kernel,
-        dtype: T::NAME,
-        promise: Report::promise_name(promise),
+        dtype: T::NAME.into(),
+        promise: Report::promise_name(promise).into(),
         unavailable: None,
         families: Vec::new(),
         worst_ratio: None,
@@ -147,11 +158,12 @@ fn skip_reason(case: &Case, promise: Promise, plan: &Plan, spent: u64) -> Option
     if case.mem != Place::Heap && !HAS_GUARD_PAGES {
         return Some("no guard pages on this target".into());
     }
-    if case.cost() > plan.case_limit {
-        return Some(format!("over the plan's {} multiply-adds a case", plan.case_limit));
+    let (case_limit, family_limit) = plan.limits();
+    if case.cost() > case_limit {
+        return Some(format!("over the plan's {case_limit} multiply-adds a case"));
     }
-    (spent + case.cost() > plan.family_limit)
-        .then(|| format!("over the plan's {} multiply-adds a family", plan.family_limit))
+    (spent.saturating_add(case.cost()) > family_limit)
+        .then(|| format!("over the plan's {family_limit} multiply-adds a family"))
 }
 
 fn run_family(

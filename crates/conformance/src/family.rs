@@ -5,7 +5,7 @@ use crate::case::ParseError;
 
 /// A group of cases that prove one claim about a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Family {
     /// Products of small integers.
     ExactIntegers,

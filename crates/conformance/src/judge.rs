@@ -50,9 +50,14 @@ impl<'k, T: Scalar> Judge<'k, T> {
 
     /// The largest error as a part of the bound, where the case has one.
     pub(crate) fn run(&mut self, case: &Case) -> Result<Option<f64>, String> {
-        if self.trace {
-            trace(self.kernel.name(), case);
+        if !self.trace {
+            return self.verdict(case);
         }
+        trace(self.kernel.name(), case);
+        self.verdict(case).inspect_err(|detail| trace(self.kernel.name(), format_args!("failed: {detail}")))
+    }
+
+    fn verdict(&mut self, case: &Case) -> Result<Option<f64>, String> {
         let key = value_key(case);
         if self.product.as_ref().is_none_or(|product| product.key != key) {
             self.product = None;
@@ -76,10 +81,10 @@ pub(crate) fn answer<T: Scalar>(kernel: &dyn Kernel<T>, case: &Case) -> Result<V
 }
 
 /// Written past the test harness's capture, which a crash would lose.
-fn trace(kernel: &str, case: &Case) {
+fn trace(kernel: &str, what: impl std::fmt::Display) {
     use std::io::Write;
     // Nobody to tell if standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{kernel}: {case}");
+    let _ = writeln!(std::io::stderr(), "{kernel}: {what}");
 }
 
 /// The case with everything that does not change a value made equal.

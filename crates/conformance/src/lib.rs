@@ -7,48 +7,47 @@
 //! bound, as the inputs and the kernel's promise allow.
 //!
 //! ```
-//! use matmul_conformance::{Plan, check, replay};
-//! use matmul_core::{Kernel, Problem};
+//! use matmul_conformance::{Plan, check, from_fn, replay};
+//! use matmul_core::Problem;
 //!
-//! struct Mine;
-//!
-//! impl Kernel<f32> for Mine {
-//!     fn name(&self) -> &str {
-//!         "mine"
-//!     }
-//!     fn run(&self, mut p: Problem<'_, f32>) {
-//!         for i in 0..p.m() {
-//!             for j in 0..p.n() {
-//!                 let sum = (0..p.k()).map(|l| p.a().at(i, l) * p.b().at(l, j)).sum();
-//!                 p.store(i, j, sum);
-//!             }
+//! let mine = from_fn("mine", |mut p: Problem<'_, f32>| {
+//!     for i in 0..p.m() {
+//!         for j in 0..p.n() {
+//!             let sum = (0..p.k()).map(|l| p.a().at(i, l) * p.b().at(l, j)).sum();
+//!             p.store(i, j, sum);
 //!         }
 //!     }
-//! }
-//!
-//! let report = check(&Mine, &Plan::quick());
+//! });
+//! let report = check(&mine, &Plan::quick());
 //! println!("{report}");
 //! report.assert_passed();
 //!
 //! // Every failure in a report is a line that runs again.
-//! replay(&Mine, "edges f32 m=7 n=33 k=257 a=row b=col c=neg alpha=1 beta=0 seed=42")?;
+//! replay(&mine, "edges f32 m=7 n=33 k=257 a=row b=col c=neg alpha=1 beta=0 seed=42")?;
 //! # Ok::<(), matmul_conformance::ReplayError>(())
 //! ```
 //!
+//! A function of a [`Problem`](matmul_core::Problem) is the shortest kernel; one that implements
+//! [`Kernel`](matmul_core::Kernel) can say more: that it keeps the numeric contract, and the sizes of its tiles and
+//! blocks, at which the cases then aim.
+//!
 //! A kernel that panics or returns an error fails the case. A kernel that reads or writes past a guard page dies:
-//! set `MATMUL_CONFORMANCE_TRACE=1`, and the last line on standard error is the case.
+//! set `MATMUL_CONFORMANCE_TRACE=1`, and the last line on standard error is the case. [`this_program`] helps to check
+//! such a kernel in a process of its own.
 //!
 //! The kit watches for reads outside the matrices by guard pages alone: a stray read that stays within the page, or
 //! in the gap between two rows, is seen only if it changes a result.
 //!
-//! With the feature `serde`, [`Report`] can be serialized.
+//! With the feature `serde`, [`Report`] can be serialized and deserialized.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod again;
 mod case;
 mod cases;
 mod check;
 mod family;
 mod fingerprint;
+mod function;
 mod judge;
 mod layout;
 mod memory;
@@ -58,10 +57,12 @@ mod report;
 mod rng;
 mod scalar_oracle;
 
+pub use again::this_program;
 pub use case::{Case, Fill, Operand, ParseError, Place, Put};
 pub use check::{ReplayError, check, check_same_bits, replay, replay_same_bits};
 pub use family::Family;
-pub use fingerprint::{FINGERPRINT_F32, FINGERPRINT_F64, fingerprint};
+pub use fingerprint::{FINGERPRINT_F32, FINGERPRINT_F64, Fingerprint, fingerprint};
+pub use function::{FromFn, from_fn};
 pub use layout::Layout;
 pub use plan::Plan;
 pub use report::{Failure, FamilyReport, Report, Skip};

@@ -2,14 +2,14 @@ use std::fmt;
 
 use matmul_core::Promise;
 
-use crate::Family;
+use crate::{Case, Family};
 
 /// Failures kept with their text; the others are counted.
 pub(crate) const KEPT: usize = 5;
 
 /// A case that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Failure {
     /// The case, to give to [`replay`](crate::replay).
     pub case: String,
@@ -19,7 +19,7 @@ pub struct Failure {
 
 /// Cases that were not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Skip {
     /// Why.
     pub reason: String,
@@ -29,7 +29,7 @@ pub struct Skip {
 
 /// What became of one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FamilyReport {
     /// The family.
     pub family: Family,
@@ -57,14 +57,14 @@ impl FamilyReport {
 
 /// What [`check`](crate::check) found out about a kernel.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Report {
     /// The kernel's name.
     pub kernel: String,
     /// `f32` or `f64`.
-    pub dtype: &'static str,
+    pub dtype: String,
     /// `same-bits` or `error-bound`.
-    pub promise: &'static str,
+    pub promise: String,
     /// What is missing, if the kernel cannot run here; then nothing ran.
     pub unavailable: Option<String>,
     /// One for each family.
@@ -138,6 +138,10 @@ impl fmt::Display for Report {
             writeln!(f, "  {name:<15}{verdict:<7}{ran:>6} of {planned:<6} {}", name.claim())?;
             for Failure { case, detail } in &family.failures {
                 writeln!(f, "    {case}\n      {detail}")?;
+                if let Ok(case) = case.parse::<Case>() {
+                    let [a, b, c] = case.strides();
+                    writeln!(f, "      strides (rs, cs): A {a:?}, B {b:?}, C {c:?}")?;
+                }
             }
             if *failed > family.failures.len() {
                 writeln!(f, "    and {} more", failed - family.failures.len())?;

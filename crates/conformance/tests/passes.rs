@@ -35,3 +35,16 @@ fn a_family_of_which_nothing_ran_has_not_passed() {
     let report = check::<f32>(&Oracle, &Plan::quick().with_case_limit(0));
     assert!(!report.passed(), "{report}");
 }
+
+/// A line of a report is a plan of its own.
+#[test]
+fn one_case_runs_again() -> Result<(), ParseError> {
+    let plan = Plan::of_case("memory f64 m=5 n=7 k=3 c=row-pad mem=right")?;
+    let report = check::<f64>(&Oracle, &plan);
+    assert!(report.passed() && report.ran_of() == (1, 1), "{report}");
+    check_same_bits::<f64>(&[&Oracle, &Oracle], &plan).assert_passed();
+    // The kernel of another type has nothing to run, and has not passed.
+    assert!(!check::<f32>(&Oracle, &plan).passed());
+    assert!(Plan::of_case("memory f64 m=5").is_err());
+    Ok(())
+}

@@ -99,8 +99,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
     }
     for &(threads, dtype) in settings.iter().filter(|_| !options.skip_conform) {
         match dtype {
-            "f64" => matrix.conformance::<f64>(threads, options.quick),
-            _ => matrix.conformance::<f32>(threads, options.quick),
+            "f64" => matrix.conformance::<f64>(threads, options.quick)?,
+            _ => matrix.conformance::<f32>(threads, options.quick)?,
         }
     }
     matrix.begin(settings.len(), effort, deadline);

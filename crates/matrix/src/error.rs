@@ -17,12 +17,20 @@ pub(crate) enum Error {
     Io { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Library(#[from] matmul_blas::LoadError),
+    #[error("{} has no generated part", path.display())]
+    NoMarkers { path: PathBuf },
+    #[error("{} is no conformance.json: {source}", path.display())]
+    NoRecord { path: PathBuf, source: serde_json::Error },
+    #[error("no conformance.json below {}", dir.display())]
+    NothingPublished { dir: PathBuf },
     #[error("the thread pool could not be started: {0}")]
     Pool(#[from] rayon::ThreadPoolBuildError),
     #[error("the report could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the process of {kernel} {reason}")]
     Worker { kernel: String, reason: String },
+    #[error("{line:?} is no case of the conformance kit: {source}")]
+    Case { line: String, source: matmul_conformance::ParseError },
     #[error(transparent)]
     Data(#[from] matmul_mnist::Error),
     #[error(transparent)]

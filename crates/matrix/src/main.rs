@@ -5,6 +5,7 @@
 //! setting), rows (a kernel in a cell), samples. [`matrix`] goes through them, [`cell`] measures one, [`report`]
 //! computes every figure from the samples, and [`render`] writes them down.
 
+mod apart;
 mod bandwidth;
 mod bench;
 mod blocking;
@@ -24,7 +25,9 @@ mod output;
 mod pin;
 mod pool;
 mod progress;
+mod publish;
 mod rates;
+mod record;
 mod registry;
 mod render;
 mod report;
@@ -63,6 +66,9 @@ enum Command {
     /// Run one kernel for a parent process
     #[command(hide = true)]
     Worker(worker::Options),
+    /// Check one kernel for a parent process
+    #[command(hide = true)]
+    Apart(apart::Options),
 }
 
 /// 0: all is well. 1: one of our kernels failed, or a required one did not run. 2: the command could not be carried
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Worker(options) => worker::serve(&options).map(|()| true),
+        Command::Apart(options) => apart::serve(&options).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

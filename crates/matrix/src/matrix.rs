@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use matmul_conformance::Plan;
 use matmul_mnist::Mnist;
 
 use crate::bandwidth;
 use crate::cell::{self, Candidate, Effort};
-use crate::conform::{self, Checked};
+use crate::conform::{self, Cases, Depth};
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::exchange;
@@ -18,6 +17,7 @@ use crate::operands::{Images, Operands, Random};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::rates::Rates;
+use crate::record::Checked;
 use crate::registry::{self, Chosen, Entry, Family, Libraries};
 use crate::render;
 use crate::report::{Cell, Conformance, Outcome, Report, Row, Setting};
@@ -105,14 +105,16 @@ impl Matrix {
         !self.entries::<T>(threads).is_empty()
     }
 
-    /// Checks what will be measured in a setting. Before a quick run, an eighth of the kit's quick plan.
-    pub(crate) fn conformance<T: Dtype>(&mut self, threads: usize, quick: bool) {
-        let plan = if quick { Plan::quick().with_family_limit(1 << 21) } else { Plan::quick() };
+    /// Checks what will be measured in a setting.
+    pub(crate) fn conformance<T: Dtype>(&mut self, threads: usize, quick: bool) -> Result<(), Error> {
+        let depth = if quick { Depth::Glance } else { Depth::Quick };
+        let cases = Cases::new(depth, self.blas_lib.clone());
         let entries = self.entries::<T>(threads);
         let progress = Progress::new(entries.len());
-        let checks = conform::check_entries(&entries, &plan, &progress);
+        let checks = conform::check_entries(&entries, &cases, &progress)?;
         progress.finish();
         self.report.conformance.extend(checks.iter().map(conformance_entry));
+        Ok(())
     }
 
     /// Says what failed, and gets ready to measure so many settings.
@@ -267,9 +269,9 @@ fn conformance_entry(checked: &Checked) -> Conformance {
     Conformance {
         kernel: checked.report.kernel.clone(),
         family: checked.family,
-        dtype: checked.report.dtype.into(),
+        dtype: checked.report.dtype.clone(),
         threads: checked.threads,
         cases: checked.report.ran_of().0,
-        failure: checked.failure(),
+        failure: checked.failures().join("; "),
     }
 }

@@ -2,6 +2,7 @@
 
 use matmul::{Availability, BatchMut, BatchRef, Kernel, MatMut, MatRef, Problem, Promise, TileShape};
 use matmul_blas::Blas;
+use matmul_simd::{Isa, Simd};
 use serde::{Deserialize, Serialize};
 
 use crate::dtype::Dtype;
@@ -161,10 +162,19 @@ pub(crate) fn own_parallel<T: Dtype>(threads: usize) -> Entry<T> {
     Entry { family: Family::Own, detail: own_detail("parallel"), kernel: matmul::parallel(threads) }
 }
 
+/// The portable tile, compiled for hardware that fuses multiply-adds and for any: [`entries`] leaves it out, because
+/// `blocked` is the faster of the two. A fused multiply-add of the second may be a call of the C library.
+pub(crate) fn own_portable<T: Dtype>() -> [Entry<T>; 2] {
+    [Isa::PortableFma, Isa::Portable].map(|isa| Entry {
+        family: Family::Own,
+        detail: String::new(),
+        kernel: Box::new(Simd::with_isa(isa)),
+    })
+}
+
 /// The instruction set behind a name that does not say it.
 fn own_detail(name: &str) -> String {
-    let best =
-        || matmul_simd::Isa::best().map_or_else(|needs| format!("needs {needs}"), |isa| isa.to_string());
+    let best = || Isa::best().map_or_else(|needs| format!("needs {needs}"), |isa| isa.to_string());
     match name {
         "simd" | "parallel" => format!("dispatches to {}", best()),
         _ => String::new(),

@@ -6,9 +6,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use matmul::Scalar;
+use matmul_conformance::this_program;
 use serde::{Deserialize, Serialize};
 
 use crate::dtype::Dtype;
@@ -66,8 +67,7 @@ impl Worker {
     pub(crate) fn start(options: &Options) -> Result<Self, Error> {
         let name = options.kernel.clone();
         let io = |source| Error::Worker { kernel: options.kernel.clone(), reason: source };
-        let program = std::env::current_exe().map_err(|err| io(err.to_string()))?;
-        let mut command = Command::new(program);
+        let mut command = this_program().map_err(|err| io(err.to_string()))?;
         command.arg("worker").args(["--kernel", &name]);
         command.args(["--threads", &options.threads.to_string()]);
         for library in &options.blas_lib {
@@ -232,7 +232,7 @@ fn send(answer: &Answer) -> Result<(), Error> {
 }
 
 /// A stopped child would outlive a parent that is killed.
-fn die_with_parent() {
+pub(crate) fn die_with_parent() {
     #[cfg(target_os = "linux")]
     // SAFETY: this prctl takes a signal number and changes nothing but which signal the parent's death sends.
     unsafe {

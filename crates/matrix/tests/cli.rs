@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -125,6 +125,78 @@ fn conform_fails_if_a_required_kernel_did_not_run() {
     let out = conform("simd,blas");
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stdout));
     assert!(text(&out.stdout).contains("blas"));
+}
+
+/// The shared library of this crate's "example": cargo puts examples beside the program.
+fn crashing_library() -> PathBuf {
+    let file = format!("{}crashing_cblas{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let path = Path::new(env!("CARGO_BIN_EXE_matmul-matrix")).with_file_name("examples").join(file);
+    assert!(path.exists(), "{} is missing: run the tests with --examples too", path.display());
+    path
+}
+
+/// A library that reads past C dies at a guard page: a finding with its case, and nothing else is lost.
+#[test]
+fn a_crash_in_a_library_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let conform = |args: &[&str]| {
+        let fixed = ["conform", "--plan", "glance", "--kernels", "crashing-cblas", "--out"];
+        let mut command = matrix();
+        command.args(fixed).arg(dir.path()).arg("--blas-lib").arg(crashing_library()).args(args);
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    let stdout = conform(&[]);
+    assert!(stdout.contains("finding: memory") && stdout.contains("1 of 1 kernels ran"), "{stdout}");
+    let record = json(&dir.path().join("conformance.json"));
+    let single = &record["checks"][0]["report"];
+    let family =
+        |name: &str| single["families"].as_array().unwrap().iter().find(|f| f["family"] == name).unwrap();
+    assert_eq!(
+        (family("memory")["failed"].as_u64(), family("threads")["failed"].as_u64()),
+        (Some(1), Some(0))
+    );
+    assert!(family("threads")["ran"].as_u64() > Some(0), "{single}");
+    let failure = &family("memory")["failures"][0];
+    assert!(failure["detail"].as_str().unwrap().starts_with("ended the process"), "{failure}");
+    // The other type is right, and the line runs again to the same end.
+    assert_eq!(record["checks"][1]["report"]["families"][7]["failed"], 0);
+    let again = conform(&["--case", failure["case"].as_str().unwrap()]);
+    assert!(again.contains("1/1") && again.contains("finding: memory"), "{again}");
+}
+
+/// One case that passes, on every kernel; the record makes the table's rows.
+#[test]
+fn the_published_table_has_a_row_for_every_kernel() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/conformance.md");
+    let dir = tempfile::tempdir().unwrap();
+    let case = ["conform", "--case", "edges f32 m=1 n=2 k=3 seed=1", "--out"];
+    let out = matrix().args(case).arg(dir.path()).output().unwrap();
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    let publish = |document: &Path, args: &[&str]| {
+        let mut command = matrix();
+        command.args(["conform", "--publish"]).arg(dir.path()).arg("--document").arg(document).args(args);
+        command.output().unwrap()
+    };
+    if cfg!(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
+        let out = publish(&document, &["--check"]);
+        assert!(out.status.success(), "{}{}", text(&out.stdout), text(&out.stderr));
+    } else {
+        println!("SKIPPED: the table has no column for a native run on this target");
+    }
+    // What is generated is current; without its marks a document is refused.
+    let copy = dir.path().join("copy.md");
+    fs::copy(&document, &copy).unwrap();
+    assert!(publish(&copy, &[]).status.success());
+    assert!(publish(&copy, &["--check"]).status.success());
+    let stale = fs::read_to_string(&copy).unwrap().replace("| simd-avx2 |", "| simd-sse |");
+    fs::write(&copy, stale).unwrap();
+    let out = publish(&copy, &["--check"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(text(&out.stdout).contains("no row for simd-avx2"), "{}", text(&out.stdout));
+    fs::write(&copy, "nothing generated").unwrap();
+    assert_eq!(publish(&copy, &["--check"]).status.code(), Some(2));
 }
 
 /// The kit calls kernels from threads of its own; once all rayon workers waited for those, and those for them.

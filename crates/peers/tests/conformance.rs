@@ -24,6 +24,6 @@ fn on_one_thread() {
 
 #[test]
 fn on_two_threads() {
-    certify::<f32>(2, &Plan::standard());
-    certify::<f64>(2, &Plan::standard());
+    certify::<f32>(2, &Plan::quick());
+    certify::<f64>(2, &Plan::quick());
 }

@@ -27,6 +27,7 @@ mod dispatch;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod probe;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod stamp;
 
 use matmul_blocked::{Blocking, MicroKernel, gemm, gemm_batch, tile_shape};

@@ -1,7 +1,7 @@
 //! Every instruction set that this CPU has, certified. One that it lacks is a SKIPPED line, and a failure if
 //! `MATMUL_REQUIRE` names it.
 
-use matmul_conformance::{Plan, check, check_same_bits};
+use matmul_conformance::{Fingerprint, Plan, check, check_same_bits};
 use matmul_core::{Error, Kernel, MatMut, MatRef, Scalar};
 use matmul_simd::{Element, Isa, Simd};
 
@@ -28,6 +28,9 @@ fn certify<T: Element>() {
         let report = check::<T>(&Simd::with_isa(isa), &plan);
         println!("{report}");
         report.assert_passed();
+        let fingerprint =
+            Fingerprint::of::<T>(&Simd::with_isa(isa)).expect("an instruction set that runs here");
+        assert!(fingerprint.passed(), "{fingerprint}");
     }
 }
 
