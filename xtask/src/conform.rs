@@ -128,7 +128,7 @@ fn avx512(packages: &Packages) -> Result<Option<Run>, String> {
     }
     let program = stripped(&build.join(X86_64).join("release/matmul-certify"));
     let environment = [PLAN, ("MATMUL_REQUIRE", "avx512")];
-    let printed = bochs::boot(packages, &program, &environment, &["simd-avx512", "parallel"])?;
+    let printed = bochs::boot(packages, &program, &environment, &["simd-avx512"])?;
     // A serial line ends its lines in CR LF.
     let (record, text): (Vec<&str>, Vec<&str>) = printed.lines().partition(|line| is_record(line));
     eprintln!("{}", text.join("\n"));
