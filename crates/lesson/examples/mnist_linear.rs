@@ -5,6 +5,7 @@
 //! cargo run --release --example mnist_linear
 //! ```
 
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -28,8 +29,17 @@ struct Cli {
     seed: u64,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     let kernel = kernel::<f32>(&cli.kernel)?;
     let mnist = prepare(&cli.data)?;
     mnist.notes.iter().for_each(|note| eprintln!("note: {note}"));
@@ -46,7 +56,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     model.forward(&*kernel, x, y.as_mut())?;
     let time = start.elapsed();
 
-    println!("output:  {}x{} in {:.2} ms by {}", y.nrows(), y.ncols(), time.as_secs_f64() * 1e3, kernel.name());
+    println!(
+        "output:  {}x{} in {:.2} ms by {}",
+        y.nrows(),
+        y.ncols(),
+        time.as_secs_f64() * 1e3,
+        kernel.name()
+    );
     println!("first:   {:.2?}", &y.as_slice()[..DIGITS]);
     let accuracy = 100.0 * accuracy(&argmax(&y), &mnist.y_valid);
     println!("right:   {accuracy:.2} %, where guessing gives 10 %: it has learned nothing yet");

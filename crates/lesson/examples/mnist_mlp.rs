@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -47,27 +48,39 @@ struct Cli {
     out: PathBuf,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     let kernel = Timed::new(kernel::<f32>(&cli.kernel)?);
     let start = Instant::now();
     let mnist = prepare(&cli.data)?;
     let loading = start.elapsed();
     mnist.notes.iter().for_each(|note| eprintln!("note: {note}"));
     println!("data:   {}", mnist.describe());
-    println!("model:  {PIXELS}-{HIDDEN}-{DIGITS}, {} a batch, rate {}, seed {}", cli.batch, cli.rate, cli.seed);
+    println!(
+        "model:  {PIXELS}-{HIDDEN}-{DIGITS}, {} a batch, rate {}, seed {}",
+        cli.batch, cli.rate, cli.seed
+    );
     println!("kernel: {}\n", cli.kernel);
 
     let start = Instant::now();
-    let run = train(&cli, &kernel, &mnist)?;
+    let trained = train(cli, &kernel, &mnist)?;
     let spent = where_time_went(&kernel, loading, start.elapsed());
     let (x, labels) = rows(&mnist, Split::Test)?;
-    let test = run.model.score(&kernel, x, labels)?;
+    let test = trained.model.score(&kernel, x, labels)?;
     println!("\ntest: {:.2} % of {} images right", 100.0 * test.accuracy, labels.len());
-    println!("weights and biases: sha256 {}\n", digest(&run.model));
+    println!("weights and biases: sha256 {}\n", digest(&trained.model));
     print!("{spent}");
 
-    draw(&cli.out, &run, &kernel, &mnist)
+    draw(&cli.out, &trained, &kernel, &mnist)
 }
 
 /// Images and labels of a split.
@@ -77,7 +90,7 @@ fn rows(mnist: &Mnist, split: Split) -> Result<(MatRef<'_, f32>, &[i64]), matmul
 }
 
 /// A trained model and how it came about.
-struct Run {
+struct Trained {
     model: Mlp<f32>,
     /// Loss of every batch.
     batches: Vec<f64>,
@@ -85,31 +98,35 @@ struct Run {
     valid: Vec<Score>,
 }
 
-fn train(cli: &Cli, kernel: &Timed<f32>, mnist: &Mnist) -> Result<Run, Box<dyn Error>> {
+fn train(cli: &Cli, kernel: &Timed<f32>, mnist: &Mnist) -> Result<Trained, Box<dyn Error>> {
     let batch = usize::from(cli.batch);
     let mut rng = rng(cli.seed);
     let model = Mlp::random(PIXELS, HIDDEN, DIGITS, &mut rng);
-    let mut run = Run { model, batches: Vec::new(), valid: Vec::new() };
+    let mut trained = Trained { model, batches: Vec::new(), valid: Vec::new() };
     let (train, (x, labels)) = (rows(mnist, Split::Train)?, rows(mnist, Split::Valid)?);
 
     let steps = u64::from(cli.epochs) * train.1.len().div_ceil(batch) as u64;
     let bar = ProgressBar::new(steps);
-    bar.set_style(ProgressStyle::with_template("[{elapsed}] {bar:40} {pos}/{len} batches, {msg}, {eta} left")?);
+    bar.set_style(ProgressStyle::with_template(
+        "[{elapsed}] {bar:40} {pos}/{len} batches, {msg}, {eta} left",
+    )?);
     for epoch in 1..=cli.epochs {
         // Long steps first; short ones at the end settle what the noise of single batches left.
         let rate = cli.rate * f64::from(cli.epochs + 1 - epoch) / f64::from(cli.epochs);
-        let mean = Sgd { batch, rate }.epoch(&mut run.model, kernel, train, &mut rng, |loss| {
-            run.batches.push(loss);
+        let mean = Sgd { batch, rate }.epoch(&mut trained.model, kernel, train, &mut rng, |loss| {
+            trained.batches.push(loss);
             bar.inc(1);
         })?;
-        let score = run.model.score(kernel, x, labels)?;
+        let score = trained.model.score(kernel, x, labels)?;
         let right = format!("{:.2} %", 100.0 * score.accuracy);
         bar.set_message(format!("{right} right"));
-        bar.suspend(|| println!("epoch {epoch}: loss {mean:.4}, validation {right} right, loss {:.4}", score.loss));
-        run.valid.push(score);
+        bar.suspend(|| {
+            println!("epoch {epoch}: loss {mean:.4}, validation {right} right, loss {:.4}", score.loss)
+        });
+        trained.valid.push(score);
     }
     bar.finish_and_clear();
-    Ok(run)
+    Ok(trained)
 }
 
 /// One name for all the bits of a model: equal on every kernel that keeps the numeric contract.
@@ -127,7 +144,10 @@ fn where_time_went(kernel: &Timed<f32>, loading: Duration, training: Duration) -
         let (ms, share) = (1e3 * time.as_secs_f64(), 100.0 * time.as_secs_f64() / training.as_secs_f64());
         format!("{what:<24} {calls:>7} {ms:>9.1} ms {share:>5.1} % {rate:>9}\n")
     };
-    let mut text = format!("{:<24} {:>7} {:>12} {:>7} {:>9}\n", "training, m x k x n", "calls", "time", "share", "GFLOP/s");
+    let mut text = format!(
+        "{:<24} {:>7} {:>12} {:>7} {:>9}\n",
+        "training, m x k x n", "calls", "time", "share", "GFLOP/s"
+    );
     for ((m, k, n), spent) in spent {
         let flops = 2.0 * (m * k * n) as f64 * f64::from(spent.calls);
         let rate = format!("{:.1}", flops / spent.time.as_secs_f64() / 1e9);
@@ -139,17 +159,17 @@ fn where_time_went(kernel: &Timed<f32>, loading: Duration, training: Duration) -
 }
 
 /// The loss, and the first test digits that were read rightly and wrongly.
-fn draw(out: &Path, run: &Run, kernel: &Timed<f32>, mnist: &Mnist) -> Result<(), Box<dyn Error>> {
+fn draw(out: &Path, trained: &Trained, kernel: &Timed<f32>, mnist: &Mnist) -> Result<(), Box<dyn Error>> {
     let (loss, digits) = (out.join("mnist_mlp-loss.svg"), out.join("mnist_mlp-digits.svg"));
     let (x, labels) = rows(mnist, Split::Test)?;
-    let predicted = argmax(&run.model.logits(kernel, x)?);
+    let predicted = argmax(&trained.model.logits(kernel, x)?);
     let images = mnist.x_test.chunks_exact(PIXELS).zip(labels).zip(&predicted);
     let images = images.map(|((pixels, &label), &predicted)| Digit { pixels, label, predicted });
     let (right, wrong): (Vec<_>, Vec<_>) = images.partition(|digit| digit.label == digit.predicted as i64);
     let shown: Vec<_> = right.into_iter().take(SHOWN).chain(wrong.into_iter().take(SHOWN)).collect();
 
     let title = format!("{PIXELS}-{HIDDEN}-{DIGITS} on {}", mnist.describe());
-    plot::loss(&loss, &title, &run.batches, &run.valid)?;
+    plot::loss(&loss, &title, &trained.batches, &trained.valid)?;
     plot::digits(&digits, "Test digits and what the model reads, some rightly and some wrongly", &shown)?;
     println!("\nplots: {}, {}", loss.display(), digits.display());
     Ok(())

@@ -29,11 +29,7 @@ impl<T: Scalar> Mlp<T> {
     }
 
     /// The hidden layer's values after the ReLU, and the logits.
-    fn forward(
-        &self,
-        kernel: &dyn Kernel<T>,
-        x: MatRef<'_, T>,
-    ) -> Result<(Matrix<T>, Matrix<T>), Error> {
+    fn forward(&self, kernel: &dyn Kernel<T>, x: MatRef<'_, T>) -> Result<(Matrix<T>, Matrix<T>), Error> {
         let mut h = Matrix::zeros(x.nrows(), self.hidden.bias.len());
         self.hidden.forward(kernel, x, h.as_mut())?;
         for h in h.as_mut_slice() {
@@ -94,7 +90,10 @@ impl<T: Scalar> Mlp<T> {
 
     /// All weights and biases: W₁, b₁, W₂, b₂, row after row.
     pub fn parameters(&self) -> impl Iterator<Item = T> {
-        [&self.hidden, &self.output].into_iter().flat_map(|l| l.weights.as_slice().iter().chain(&l.bias)).copied()
+        [&self.hidden, &self.output]
+            .into_iter()
+            .flat_map(|l| l.weights.as_slice().iter().chain(&l.bias))
+            .copied()
     }
 }
 

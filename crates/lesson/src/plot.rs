@@ -32,7 +32,9 @@ pub fn loss(path: &Path, title: &str, batches: &[f64], valid: &[Score]) -> Resul
     let train: Vec<_> = batches
         .chunks(SMOOTHED)
         .enumerate()
-        .map(|(i, losses)| (at(i * SMOOTHED + losses.len()), losses.iter().sum::<f64>() / losses.len() as f64))
+        .map(|(i, losses)| {
+            (at(i * SMOOTHED + losses.len()), losses.iter().sum::<f64>() / losses.len() as f64)
+        })
         .collect();
     let valid: Vec<_> = (1..).zip(valid).map(|(epoch, score)| (f64::from(epoch), score.loss)).collect();
     let top = train.iter().chain(&valid).map(|point| point.1).fold(0.0, f64::max) * 1.05;
@@ -44,13 +46,19 @@ pub fn loss(path: &Path, title: &str, batches: &[f64], valid: &[Score]) -> Resul
             .x_label_area_size(36)
             .y_label_area_size(48)
             .build_cartesian_2d(0.0..epochs, 0.0..top)?;
-        chart.configure_mesh().x_desc("epoch").y_desc("mean cross-entropy").draw()?;
+        chart.configure_mesh().max_light_lines(0).x_desc("epoch").y_desc("mean cross-entropy").draw()?;
         let line = chart.draw_series(LineSeries::new(train, &BLUE))?;
-        line.label(format!("training, mean of {SMOOTHED} batches")).legend(|at| Circle::new(at, 4, BLUE.filled()));
+        line.label(format!("training, mean of {SMOOTHED} batches"))
+            .legend(|at| Circle::new(at, 4, BLUE.filled()));
         let points = valid.into_iter().map(|at| Circle::new(at, 4, RED.filled()));
         let points = chart.draw_series(points)?;
         points.label("validation").legend(|at| Circle::new(at, 4, RED.filled()));
-        chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .border_style(BLACK)
+            .background_style(WHITE)
+            .draw()?;
         Ok(())
     })
 }
@@ -110,11 +118,53 @@ fn image<'a>(area: &Area<'a>, (left, top): (i32, i32), pixels: &[f32]) -> Drawn<
 
 /// Draws into memory and writes the file when the drawing is whole.
 fn write(path: &Path, size: (u32, u32), draw: impl FnOnce(Area<'_>) -> Drawn<'_>) -> Result<(), Error> {
-    let error = |reason: &dyn ToString| Error::Plot { path: path.display().to_string(), reason: reason.to_string() };
+    let error =
+        |reason: &dyn ToString| Error::Plot { path: path.display().to_string(), reason: reason.to_string() };
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
     area.fill(&WHITE).map_err(|e| error(&e))?;
     draw(area).map_err(|e| error(&e))?;
     fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).map_err(|e| error(&e))?;
     fs::write(path, svg).map_err(|e| error(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(draw: impl FnOnce(&Path) -> Result<(), Error>) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/plot.svg");
+        draw(&path).unwrap();
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn the_loss_is_a_line_with_a_point_for_each_epoch() {
+        let batches: Vec<f64> = (0..400).map(|batch| 100.0 / f64::from(batch + 50)).collect();
+        let valid = [0.5, 0.4].map(|loss| Score { loss, accuracy: 0.9 });
+        let svg = drawn(|path| loss(path, "a title", &batches, &valid));
+        assert!(svg.contains("a title") && svg.contains("mean of 50 batches"), "{svg}");
+        // Two points and the two of the legend.
+        assert_eq!(svg.matches("<circle").count(), 4);
+        drawn(|path| loss(path, "nothing yet", &[], &[]));
+    }
+
+    #[test]
+    fn digits_are_drawn_pixel_by_pixel() {
+        let mut pixels = [0.0; EDGE * EDGE];
+        (pixels[0], pixels[29]) = (1.0, 0.5);
+        let digit = |label, predicted| Digit { pixels: &pixels, label, predicted };
+        let svg = drawn(|path| digits(path, "a title", &[digit(7, 7), digit(4, 9)]));
+        // Page, and for each digit its ground and two pixels.
+        assert_eq!(svg.matches("<rect").count(), 1 + 2 * 3, "{svg}");
+        assert!(svg.contains("#7F7F7F") && svg.contains("9, is 4") && !svg.contains("7, is"), "{svg}");
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = loss(dir.path(), "", &[1.0], &[]).unwrap_err().to_string();
+        assert!(message.contains(&dir.path().display().to_string()), "{message}");
+    }
 }

@@ -15,7 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
 pub struct Options {
     /// Folder of downloads and .npy files.
-    #[cfg_attr(feature = "cli", arg(long = "data", alias = "dir", value_name = "DIR", default_value = "data"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long = "data", alias = "dir", value_name = "DIR", default_value = "data")
+    )]
     pub dir: PathBuf,
     /// A folder with the four IDX files or the pickle (compressed or not), the pickle itself, a base address of the
     /// IDX files, or the address of a `.pkl` or `.pkl.gz`. Then nothing else is tried. Without it: the environment
