@@ -10,9 +10,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use matmul::{MatRef, Matrix};
-use matmul_lesson::{Linear, accuracy, argmax, kernel, rng};
+use matmul_lesson::{Linear, accuracy, argmax, kernel, normal};
 use matmul_mnist::{Options, PIXELS, prepare};
-use rand_distr::{Distribution, StandardNormal};
 
 const DIGITS: usize = 10;
 
@@ -45,7 +44,7 @@ fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     mnist.notes.iter().for_each(|note| eprintln!("note: {note}"));
     println!("data:    {}", mnist.describe());
 
-    let weights = StandardNormal.sample_iter(rng(cli.seed)).take(PIXELS * DIGITS).collect();
+    let weights = normal(PIXELS, DIGITS, cli.seed).into_iter().collect();
     let weights = Matrix::from_vec(weights, PIXELS, DIGITS)?;
     let model = Linear { weights, bias: vec![0.0; DIGITS] };
     println!("weights: {PIXELS}x{DIGITS}, standard normal, seed {}; bias: {DIGITS} zeros", cli.seed);

@@ -31,6 +31,9 @@ pub enum Error {
     /// A product could not be computed.
     #[error(transparent)]
     Product(#[from] matmul::Error),
+    /// The images could not be prepared.
+    #[error(transparent)]
+    Data(#[from] matmul_mnist::Error),
     /// A plot could not be drawn or written.
     #[error("{path}: {reason}")]
     Plot {

@@ -25,12 +25,16 @@
 //! assert_eq!(train("blocked")?, train("parallel")?);
 //! # Ok::<(), matmul_lesson::Error>(())
 //! ```
-#![forbid(unsafe_code)]
+// Not in tests, because ndarray's s! allows what it does not use.
+#![cfg_attr(not(test), forbid(unsafe_code))]
 
 mod error;
+mod factors;
+pub mod ladder;
 mod layer;
 mod loss;
 mod mlp;
+#[cfg(feature = "plot")]
 pub mod plot;
 mod sgd;
 mod timed;
@@ -38,6 +42,7 @@ mod timed;
 use matmul::{Availability, Kernel, Listed};
 
 pub use error::Error;
+pub use factors::{factors, normal};
 pub use layer::Linear;
 pub use loss::{argmax, softmax_cross_entropy};
 pub use mlp::{Mlp, Score, accuracy};
@@ -84,5 +89,32 @@ mod tests {
         // No CPU has both.
         let missing = ["simd-avx2", "simd-neon"].into_iter().find_map(|name| kernel::<f32>(name).err());
         assert!(missing.unwrap().to_string().contains("cannot run here: needs "));
+    }
+}
+
+/// Compiles and runs every code block of the chapters.
+#[cfg(doctest)]
+mod chapters {
+    macro_rules! chapters {
+        ($($name:ident $file:literal)*) => {
+            $(#[doc = include_str!(concat!("../../../docs/lesson/", $file))] struct $name;)*
+        };
+    }
+    chapters! {
+        TestFramework "01-test-framework.md"
+        Data "02-data.md"
+        Image "03-image.md"
+        ThreeLoops "04-three-loops.md"
+        Elementwise "05-elementwise.md"
+        FrobeniusNorm "06-frobenius-norm.md"
+        ElementwiseMatmul "07-elementwise-matmul.md"
+        BroadcastingAScalar "08-broadcasting-a-scalar.md"
+        BroadcastingAVector "09-broadcasting-a-vector.md"
+        NewAxes "10-new-axes.md"
+        MatmulByBroadcasting "11-matmul-by-broadcasting.md"
+        BroadcastingRules "12-broadcasting-rules.md"
+        TheLibraryCall "15-the-library-call.md"
+        PastTheLibraryCall "16-past-the-library-call.md"
+        AModel "17-a-model.md"
     }
 }
