@@ -24,7 +24,7 @@ const EXTERNAL: [(&str, &[&str]); 7] = [
 ];
 
 /// The direction of dependencies inside the workspace; nothing goes against it.
-const INTERNAL: [(&str, &[&str]); 9] = [
+const INTERNAL: [(&str, &[&str]); 10] = [
     ("matmul-core", &[]),
     ("matmul-naive", &["matmul-core"]),
     ("matmul-blocked", &["matmul-core"]),
@@ -37,6 +37,7 @@ const INTERNAL: [(&str, &[&str]); 9] = [
         "matmul",
         &["matmul-core", "matmul-naive", "matmul-blocked", "matmul-simd", "matmul-parallel", "matmul-blas"],
     ),
+    ("matmul-lesson", &["matmul", "matmul-mnist"]),
 ];
 
 fn root() -> PathBuf {

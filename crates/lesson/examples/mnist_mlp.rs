@@ -108,7 +108,7 @@ fn train(cli: &Cli, kernel: &Timed<f32>, mnist: &Mnist) -> Result<Trained, Box<d
     let steps = u64::from(cli.epochs) * train.1.len().div_ceil(batch) as u64;
     let bar = ProgressBar::new(steps);
     bar.set_style(ProgressStyle::with_template(
-        "[{elapsed}] {bar:40} {pos}/{len} batches, {msg}, {eta} left",
+        "[{elapsed}] {bar:40} {pos}/{len} batches, {eta} left {msg}",
     )?);
     for epoch in 1..=cli.epochs {
         // Long steps first; short ones at the end settle what the noise of single batches left.
@@ -154,7 +154,7 @@ fn where_time_went(kernel: &Timed<f32>, loading: Duration, training: Duration) -
         text += &line(&format!("{m} x {k} x {n}"), spent.calls.to_string(), spent.time, rate);
     }
     text += &line("matmul", String::new(), products, String::new());
-    text += &line("everything else", String::new(), training - products, String::new());
+    text += &line("everything else", String::new(), training.saturating_sub(products), String::new());
     text + &format!("loading the data took {:.1} s before that\n", loading.as_secs_f64())
 }
 

@@ -44,7 +44,8 @@ fn the_programs_do_what_they_say() {
         let right: f64 = after(&out, "test: ").split(' ').next().unwrap().parse().unwrap();
         assert!(right > 90.0, "{out}");
         assert!(after(&out, "64 x 784 x 50 ").contains("781 "), "{out}");
-        assert!(after(&out, "\nmatmul ").ends_with('%') || out.contains("everything else"), "{out}");
+        let share: f64 = after(&out, "\nmatmul ").split_whitespace().nth(2).unwrap().parse().unwrap();
+        assert!(share > 10.0 && share < 100.0, "{out}");
         digests.push(after(&out, "sha256 ").to_owned());
     }
     assert_eq!(digests[0], digests[1]);

@@ -86,7 +86,7 @@ mod tests {
             assert_eq!(fs::read_to_string(&good).unwrap(), old);
         }
         fs::write(&bad, "no region").unwrap();
-        assert_eq!(update(dir.path(), &mut shout).unwrap(), [good.clone()]);
+        assert_eq!(update(dir.path(), &mut shout).unwrap(), std::slice::from_ref(&good));
         assert!(fs::read_to_string(&good).unwrap().contains("ONE!"));
     }
 }
