@@ -37,7 +37,7 @@ const INTERNAL: [(&str, &[&str]); 10] = [
         "matmul",
         &["matmul-core", "matmul-naive", "matmul-blocked", "matmul-simd", "matmul-parallel", "matmul-blas"],
     ),
-    ("matmul-lesson", &["matmul", "matmul-mnist"]),
+    ("matmul-lesson", &["matmul", "matmul-einsum", "matmul-mnist"]),
 ];
 
 fn root() -> PathBuf {

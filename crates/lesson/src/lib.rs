@@ -113,6 +113,8 @@ mod chapters {
         NewAxes "10-new-axes.md"
         MatmulByBroadcasting "11-matmul-by-broadcasting.md"
         BroadcastingRules "12-broadcasting-rules.md"
+        Einsum "13-einsum.md"
+        BatchedEinsum "14-batched-einsum.md"
         TheLibraryCall "15-the-library-call.md"
         PastTheLibraryCall "16-past-the-library-call.md"
         AModel "17-a-model.md"

@@ -26,10 +26,11 @@ const OURS: [&str; 6] =
 
 /// The notebook's ladder: the chapters' rung of the same kind ("" for a BLAS), its name, and the µs of three loops and
 /// of the rung that the notebook divides to get its speed-up.
-const NOTEBOOK: [(&str, &str, f64, f64); 4] = [
+const NOTEBOOK: [(&str, &str, f64, f64); 5] = [
     ("loops", "three loops in Python", 885_000.0, 885_000.0),
     ("elementwise", "elementwise, two loops", 890_100.0, 5_000.0),
     ("broadcast", "broadcasting, one loop", 885_000.0, 277.0),
+    ("einsum", "torch.einsum, no loop", 885_000.0, 55.0),
     ("", "torch.matmul", 885_000.0, 18.0),
 ];
 
@@ -174,7 +175,7 @@ fn first_far(a: &[f32], b: &[f32]) -> Option<usize> {
 }
 
 impl Climb {
-    pub(super) fn names(&self) -> Vec<&str> {
+    fn names(&self) -> Vec<&str> {
         self.steps.iter().map(|step| &*step.name).collect()
     }
 
@@ -183,10 +184,20 @@ impl Climb {
         !self.steps.iter().any(|step| matches!(step.outcome, Outcome::Ran { far: Some(_), .. }))
     }
 
-    /// The steps whose names are in a list with spaces between.
-    pub(super) fn of(&self, list: &str) -> Self {
-        let named = |step: &&Step| list.split_whitespace().any(|name| name == step.name);
-        Self { steps: self.steps.iter().filter(named).cloned().collect(), ..*self }
+    /// The steps of a list of names with spaces between; `blas` is the BLAS, whatever its name.
+    ///
+    /// # Errors
+    /// What was expected, if a name is not known.
+    pub(super) fn of(&self, list: &str) -> Result<Self, String> {
+        let known = |name: &&str| *name == "blas" || self.names().contains(name);
+        if let Some(name) = list.split_whitespace().find(|name| !known(name)) {
+            return Err(format!("blas or rungs out of {}, found {name:?}", self.names().join(", ")));
+        }
+        let is_blas = |step: &Step| is_blas(&step.name);
+        let named = |step: &&Step| {
+            list.split_whitespace().any(|name| name == step.name || (name == "blas" && is_blas(step)))
+        };
+        Ok(Self { steps: self.steps.iter().filter(named).cloned().collect(), ..*self })
     }
 
     /// Seconds that a rung will need for `m` rows.
@@ -235,10 +246,14 @@ impl Climb {
     }
 }
 
+/// Whether a rung is neither a kernel of ours nor a chapter's.
+fn is_blas(name: &str) -> bool {
+    !OURS.contains(&name) && !RUNGS.iter().any(|(rung, _)| *rung == name)
+}
+
 /// The notebook's rung of the same kind, and its µs of three loops and of the rung.
 fn notebook(name: &str) -> Option<(&'static str, f64, f64)> {
-    let is_blas = !OURS.contains(&name) && !RUNGS.iter().any(|(rung, _)| *rung == name);
-    let kind = if is_blas { "" } else { name };
+    let kind = if is_blas(name) { "" } else { name };
     let row = NOTEBOOK.iter().find(|(rung, ..)| *rung == kind)?;
     Some((row.1, row.2, row.3))
 }
@@ -304,7 +319,9 @@ mod tests {
             }
         }
         assert!(climb.is_near());
-        assert_eq!(climb.of("simd no-such loops").names(), ["loops", "simd"]);
+        assert_eq!(climb.of("simd loops").unwrap().names(), ["loops", "simd"]);
+        assert_eq!(climb.of("blas").unwrap().names(), climb.names()[expected.len()..]);
+        assert!(climb.of("simd no-such").unwrap_err().contains("simd, parallel"));
     }
 
     #[test]
@@ -345,7 +362,7 @@ mod tests {
     #[test]
     fn the_notebooks_figures_are_its_own() {
         let figures: Vec<_> = NOTEBOOK.iter().map(|(_, _, loops, us)| (loops / us).round()).collect();
-        assert_eq!(figures, [1.0, 178.0, 3195.0, 49167.0]);
+        assert_eq!(figures, [1.0, 178.0, 3195.0, 16091.0, 49167.0]);
         assert_eq!(notebook("openblas").map(|row| row.0), Some("torch.matmul"));
         assert_eq!(notebook("simd"), None);
     }
