@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use matmul_blocked::Blocked;
-//! use matmul_core::{Kernel, MatMut, MatRef};
+//! use matmul_core::{BatchProblem, Kernel, MatMut, MatRef};
 //!
 //! let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
 //! let mut c = [0.0f32; 4];
@@ -25,10 +25,10 @@ pub mod thin;
 pub mod tile;
 pub mod vector;
 
-use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use blocking::Blocking;
-pub use loops::{gemm, packs_a, row_oriented};
+pub use loops::{gemm, gemm_batch, packs_a, row_oriented};
 pub use micro::{MicroKernel, PACK_SLACK, TileArgs};
 pub use pack::pack_panel;
 pub use portable::Portable;
@@ -94,5 +94,14 @@ impl<T: Scalar> Kernel<T> for Blocked {
             return gemm(kernel, blocking, problem);
         }
         gemm(Portable::detect(), blocking, problem);
+    }
+
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        let blocking = Blocking::of::<T, Portable>();
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = self.fma {
+            return gemm_batch(kernel, blocking, batch);
+        }
+        gemm_batch(Portable::detect(), blocking, batch);
     }
 }

@@ -17,7 +17,7 @@
 //! Packing is an optimisation that the micro-kernel cannot see, since it reads any strides of A and any row
 //! stride of B: an operand that is used too seldom to repay the copy is read in place.
 
-use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Problem, Scalar};
+use matmul_core::{BatchProblem, Fold, K_CHUNK, MatMut, MatRef, Problem, Scalar};
 
 use crate::arena::{Lease, Slot};
 use crate::{Blocking, MicroKernel, PACK_SLACK};
@@ -95,6 +95,18 @@ where
         c: c.as_mut_ptr(),
     };
     product.loop4(blocking);
+}
+
+/// C ← α·A·B + β·C for each product of a batch, on the calling thread.
+pub fn gemm_batch<T, U>(kernel: U, blocking: Blocking, mut batch: BatchProblem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    if let Some(problem) = batch.take_single() {
+        return gemm(kernel, blocking, problem);
+    }
+    batch.for_each(|problem| gemm(kernel, blocking, problem));
 }
 
 /// The product, or its transpose if that has contiguous rows of C, so that micro-kernels know one direction of

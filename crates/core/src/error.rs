@@ -25,6 +25,37 @@ pub enum Error {
         /// Elements in the slice.
         len: usize,
     },
+    /// A batch reaches an element outside its slice.
+    BatchOutOfBounds {
+        /// Number of matrices, and elements from one to the next.
+        batch: (usize, isize),
+        /// Rows and columns of each.
+        shape: (usize, usize),
+        /// Row and column stride, in elements.
+        strides: (isize, isize),
+        /// Lowest and highest element index that the batch would reach.
+        reached: (i128, i128),
+        /// Elements in the slice.
+        len: usize,
+    },
+    /// The strides of a mutable batch do not nest, so two of its elements may be one.
+    BatchOverlap {
+        /// Number of matrices, and elements from one to the next.
+        batch: (usize, isize),
+        /// Rows and columns of each.
+        shape: (usize, usize),
+        /// Row and column stride, in elements.
+        strides: (isize, isize),
+    },
+    /// The batches of a product have different numbers of matrices.
+    Count {
+        /// Matrices A.
+        a: usize,
+        /// Matrices B.
+        b: usize,
+        /// Matrices C.
+        c: usize,
+    },
     /// A mutable view's strides make two of its elements one.
     Overlap {
         /// Rows and columns asked for.
@@ -70,6 +101,28 @@ impl fmt::Display for Error {
                 f,
                 "a {m}x{n} view with strides ({rs}, {cs}) reaches elements {lo}..={hi}, but the slice has {len}"
             ),
+            Error::BatchOutOfBounds {
+                batch: (count, stride),
+                shape: (m, n),
+                strides: (rs, cs),
+                reached,
+                len,
+            } => {
+                write!(
+                    f,
+                    "{count} {m}x{n} matrices {stride} elements apart with strides ({rs}, {cs}) reach elements \
+                     {}..={}, but the slice has {len}",
+                    reached.0, reached.1
+                )
+            }
+            Error::BatchOverlap { batch: (count, stride), shape: (m, n), strides: (rs, cs) } => write!(
+                f,
+                "a mutable batch needs strides that nest, found {count} {m}x{n} matrices {stride} elements apart \
+                 with strides ({rs}, {cs})"
+            ),
+            Error::Count { a, b, c } => {
+                write!(f, "a batch needs as many matrices A as B as C, found {a}, {b} and {c}")
+            }
             Error::Overlap { shape: (m, n), strides: (rs, cs) } => write!(
                 f,
                 "a mutable {m}x{n} view needs strides that keep its elements apart, found ({rs}, {cs})"

@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use crate::{Error, Fold, MatMut, MatRef, Scalar};
+use crate::{BatchMut, BatchProblem, BatchRef, Error, Fold, MatMut, MatRef, Scalar};
 
 /// Whether a kernel can run on this machine, as built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,12 @@ impl<'a, T: Scalar> Problem<'a, T> {
             return Ok(None);
         }
         Ok(Some(Self { alpha, a, b, beta, c }))
+    }
+
+    /// A product whose shapes agree and in which there is something to do, as its caller has checked.
+    #[inline(always)]
+    pub(crate) fn checked(alpha: T, a: MatRef<'a, T>, b: MatRef<'a, T>, beta: T, c: MatMut<'a, T>) -> Self {
+        Self { alpha, a, b, beta, c }
     }
 
     /// The factor of A·B, not zero.
@@ -218,6 +224,11 @@ pub trait Kernel<T: Scalar>: Send + Sync {
     /// Computes a checked product. β = 0 must not read C; only C's m × n elements may be written.
     fn run(&self, problem: Problem<'_, T>);
 
+    /// Computes a checked batch: each product as [`Kernel::run`] would, with the same bits.
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        batch.for_each(|problem| self.run(problem));
+    }
+
     /// C ← α·A·B + β·C, for any strides.
     ///
     /// α = 0 does not read A or B, β = 0 does not read C; otherwise NaN and infinity propagate. m, n and k may
@@ -235,12 +246,40 @@ pub trait Kernel<T: Scalar>: Send + Sync {
         beta: T,
         c: MatMut<'_, T>,
     ) -> Result<(), Error> {
-        if let Availability::Unavailable { needs } = self.availability() {
-            return Err(Error::Unavailable { kernel: self.name().into(), needs });
-        }
+        refuse_unavailable(self)?;
         if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
             self.run(problem);
         }
         Ok(())
+    }
+
+    /// C ← α·A·B + β·C for each product of a batch; each has the bits that [`Kernel::gemm`] gives it.
+    ///
+    /// # Errors
+    /// [`Error::Count`] if the batches differ in their number of matrices, otherwise as [`Kernel::gemm`]. C is
+    /// unchanged then.
+    fn gemm_batch(
+        &self,
+        alpha: T,
+        a: BatchRef<'_, T>,
+        b: BatchRef<'_, T>,
+        beta: T,
+        c: BatchMut<'_, T>,
+    ) -> Result<(), Error> {
+        refuse_unavailable(self)?;
+        if let Some(batch) = BatchProblem::new(alpha, a, b, beta, c)? {
+            self.run_batch(batch);
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn refuse_unavailable<T: Scalar>(kernel: &(impl Kernel<T> + ?Sized)) -> Result<(), Error> {
+    match kernel.availability() {
+        Availability::Available => Ok(()),
+        Availability::Unavailable { needs } => {
+            Err(Error::Unavailable { kernel: kernel.name().into(), needs })
+        }
     }
 }

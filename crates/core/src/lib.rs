@@ -43,6 +43,7 @@ extern crate alloc;
 #[cfg(not(any(feature = "std", feature = "libm")))]
 compile_error!("matmul-core needs a fused multiply-add: enable the feature `std` (default) or `libm`");
 
+mod batch;
 mod error;
 mod fold;
 mod kernel;
@@ -50,6 +51,7 @@ mod matrix;
 mod scalar;
 mod view;
 
+pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use error::Error;
 pub use fold::Fold;
 pub use kernel::{Availability, Kernel, Problem, Promise, TileShape};

@@ -47,8 +47,7 @@ impl<T> Clone for MatRef<'_, T> {
 
 impl<T> Copy for MatRef<'_, T> {}
 
-/// Checks that every element of the view lies in `0..len`. All arithmetic in i128, where it cannot overflow:
-/// each of the factors is below 2⁶⁴.
+/// Checks that every element of the view lies in `0..len`.
 fn check_bounds(
     len: usize,
     offset: usize,
@@ -58,19 +57,25 @@ fn check_bounds(
     if nrows == 0 || ncols == 0 {
         return Ok(());
     }
-    let last_row = (nrows - 1) as i128 * rs as i128;
-    let last_col = (ncols - 1) as i128 * cs as i128;
-    let lo = offset as i128 + last_row.min(0) + last_col.min(0);
-    let hi = offset as i128 + last_row.max(0) + last_col.max(0);
-    if lo < 0 || hi >= len as i128 {
-        return Err(Error::OutOfBounds { shape: (nrows, ncols), strides: (rs, cs), reached: (lo, hi), len });
+    let reached = reach(offset, &[(nrows, rs), (ncols, cs)]);
+    if reached.0 < 0 || reached.1 >= len as i128 {
+        return Err(Error::OutOfBounds { shape: (nrows, ncols), strides: (rs, cs), reached, len });
     }
     Ok(())
 }
 
+/// The lowest and the highest index that (length, stride) dimensions, none of length 0, reach from `offset`. In i128,
+/// where it cannot overflow: each factor is below 2⁶⁴.
+pub(crate) fn reach(offset: usize, dims: &[(usize, isize)]) -> (i128, i128) {
+    dims.iter().fold((offset as i128, offset as i128), |(lo, hi), &(len, stride)| {
+        let last = (len - 1) as i128 * stride as i128;
+        (lo + last.min(0), hi + last.max(0))
+    })
+}
+
 /// Checks that no two elements share a place: di·rs + dj·cs = 0 has no solution with |di| < nrows, |dj| < ncols
 /// but (0, 0). With g = gcd(rs, cs) the smallest other solution is (cs/g, -rs/g).
-fn check_disjoint((nrows, ncols): (usize, usize), (rs, cs): (isize, isize)) -> Result<(), Error> {
+pub(crate) fn check_disjoint((nrows, ncols): (usize, usize), (rs, cs): (isize, isize)) -> Result<(), Error> {
     let (r, c) = (rs.unsigned_abs(), cs.unsigned_abs());
     let overlap = if nrows == 0 || ncols == 0 {
         false
@@ -212,6 +217,15 @@ impl<'a, T> MatRef<'a, T> {
         self.ptr
     }
 
+    /// The same matrix `offset` elements further on.
+    ///
+    /// # Safety
+    /// That matrix satisfies [`MatRef::from_raw_parts`], or is never read.
+    #[inline(always)]
+    pub(crate) unsafe fn moved(self, offset: isize) -> Self {
+        Self { ptr: self.ptr.wrapping_offset(offset), ..self }
+    }
+
     /// The transpose: same memory, strides exchanged.
     #[inline(always)]
     pub fn t(self) -> Self {
@@ -336,6 +350,15 @@ impl<'a, T> MatMut<'a, T> {
     #[inline(always)]
     pub fn reborrow(&mut self) -> MatMut<'_, T> {
         MatMut { _data: PhantomData, ..*self }
+    }
+
+    /// The same matrix `offset` elements further on.
+    ///
+    /// # Safety
+    /// That matrix satisfies [`MatMut::from_raw_parts`], or is never used.
+    #[inline(always)]
+    pub(crate) unsafe fn moved(self, offset: isize) -> Self {
+        Self { ptr: self.ptr.wrapping_offset(offset), ..self }
     }
 
     /// The transpose: same memory, strides exchanged.

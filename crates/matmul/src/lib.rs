@@ -19,7 +19,8 @@
 mod parallel;
 
 pub use matmul_core::{
-    Availability, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix, Problem, Promise, Scalar, TileShape,
+    Availability, BatchMut, BatchProblem, BatchRef, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix,
+    Problem, Promise, Scalar, TileShape,
 };
 pub use matmul_simd::{Element, Isa, Simd};
 #[cfg(feature = "parallel")]
@@ -66,6 +67,33 @@ pub fn gemm<T: Element>(
     c: MatMut<'_, T>,
 ) -> Result<(), Error> {
     chosen().gemm(alpha, a, b, beta, c)
+}
+
+/// C ← α·A·B + β·C for each product of a batch, in one call; each has the bits that [`gemm`] gives it.
+///
+/// ```
+/// use matmul::{BatchMut, BatchRef};
+///
+/// // Two 2 x 2 matrices, one behind the other, each times the same.
+/// let a = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+/// let swap = matmul::MatRef::from_row_major(&[0.0, 1.0, 1.0, 0.0], 2, 2)?;
+/// let mut c = [0.0; 8];
+/// let (a, b) = (BatchRef::from_row_major(&a, 2, 2, 2)?, BatchRef::shared(swap, 2));
+/// matmul::gemm_batch(1.0, a, b, 0.0, BatchMut::from_row_major(&mut c, 2, 2, 2)?)?;
+/// assert_eq!(c, [2.0, 1.0, 4.0, 3.0, 6.0, 5.0, 8.0, 7.0]);
+/// # Ok::<(), matmul::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Count`] if the batches differ in their number of matrices; otherwise as [`gemm`]. C is unchanged then.
+pub fn gemm_batch<T: Element>(
+    alpha: T,
+    a: BatchRef<'_, T>,
+    b: BatchRef<'_, T>,
+    beta: T,
+    c: BatchMut<'_, T>,
+) -> Result<(), Error> {
+    chosen().gemm_batch(alpha, a, b, beta, c)
 }
 
 /// The fastest kernel here that keeps the numeric contract.

@@ -1,5 +1,5 @@
 use matmul_blocked::{Blocking, MicroKernel};
-use matmul_core::{Availability, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_core::{Availability, BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 use matmul_simd::{Element, Isa, Simd, Visitor};
 
 /// The best SIMD tile of this CPU on several threads.
@@ -45,6 +45,18 @@ impl<T: Scalar> Visitor<T> for Run<'_, T> {
     }
 }
 
+struct RunBatch<'a, T> {
+    threads: usize,
+    batch: BatchProblem<'a, T>,
+}
+
+impl<T: Scalar> Visitor<T> for RunBatch<'_, T> {
+    type Output = ();
+    fn visit<U: MicroKernel<T>>(self, kernel: U) {
+        matmul_parallel::gemm_batch(kernel, self.threads, Blocking::of::<T, U>(), self.batch);
+    }
+}
+
 impl<T: Element> Kernel<T> for Parallel {
     fn name(&self) -> &str {
         "parallel"
@@ -71,5 +83,10 @@ impl<T: Element> Kernel<T> for Parallel {
     fn run(&self, problem: Problem<'_, T>) {
         let isa = self.simd.isa().unwrap_or(Isa::Portable);
         T::with_isa(isa, Run { threads: self.threads(), problem });
+    }
+
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        let isa = self.simd.isa().unwrap_or(Isa::Portable);
+        T::with_isa(isa, RunBatch { threads: self.threads(), batch });
     }
 }

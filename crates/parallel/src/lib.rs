@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use matmul_blocked::Portable;
-//! use matmul_core::{Kernel, MatMut, MatRef};
+//! use matmul_core::{BatchProblem, Kernel, MatMut, MatRef};
 //! use matmul_parallel::Parallel;
 //!
 //! let (a, b) = (vec![1.0f32; 300 * 200], vec![2.0; 200 * 100]);
@@ -19,7 +19,7 @@
 //! ```
 
 use matmul_blocked::{Blocking, MicroKernel, packs_a, row_oriented, tile_shape};
-use matmul_core::{Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 
 /// Multiply-adds that a piece must have to be worth handing over: 64³ take some 5 µs on one core with AVX2, as long
 /// as waking a thread.
@@ -37,7 +37,7 @@ where
     T: Scalar,
     U: MicroKernel<T>,
 {
-    let work = problem.m().saturating_mul(problem.n()).saturating_mul(problem.k());
+    let work = multiply_adds(1, problem.m(), problem.n(), problem.k());
     // One piece per thread: four would balance better when the system holds a thread up, but cost 4 % at 1024³ and
     // 5 % at 384³ on two threads, in copies of A and B that they make for themselves.
     match threads.min(work / MIN_WORK) {
@@ -54,6 +54,47 @@ where
     U: MicroKernel<T>,
 {
     split(kernel, pieces, blocking, row_oriented(problem));
+}
+
+/// C ← α·A·B + β·C for each product of a batch by the tiles of `kernel` on up to `threads` threads: the products
+/// are shared out first; where there are fewer of them than threads, each is cut into pieces.
+pub fn gemm_batch<T, U>(kernel: U, threads: usize, blocking: Blocking, mut batch: BatchProblem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    if let Some(problem) = batch.take_single() {
+        return gemm(kernel, threads, blocking, problem);
+    }
+    let work = multiply_adds(batch.len(), batch.m(), batch.n(), batch.k());
+    let pieces = threads.min(work / MIN_WORK).max(1);
+    if batch.len() < pieces {
+        batch.for_each(|problem| gemm(kernel, threads, blocking, problem));
+    } else {
+        share_out(kernel, pieces, blocking, batch);
+    }
+}
+
+/// Halves a batch of at least `pieces` products and joins the halves, until one piece is left.
+fn share_out<T, U>(kernel: U, pieces: usize, blocking: Blocking, batch: BatchProblem<'_, T>)
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    if pieces < 2 {
+        return matmul_blocked::gemm_batch(kernel, blocking, batch);
+    }
+    let first = pieces / 2;
+    let cut = (batch.len() as u128 * first as u128 / pieces as u128) as usize;
+    let (front, back) = batch.split(cut).expect("a piece for each of at least as many products");
+    rayon::join(
+        || share_out(kernel, first, blocking, front),
+        || share_out(kernel, pieces - first, blocking, back),
+    );
+}
+
+fn multiply_adds(count: usize, m: usize, n: usize, k: usize) -> usize {
+    count.saturating_mul(m).saturating_mul(n).saturating_mul(k)
 }
 
 /// Halves the product and joins the halves, until one piece is left. Columns first: each piece packs the columns
@@ -124,5 +165,9 @@ impl<T: Scalar, U: MicroKernel<T>> Kernel<T> for Parallel<U> {
 
     fn run(&self, problem: Problem<'_, T>) {
         gemm(self.kernel, self.threads(), Blocking::of::<T, U>(), problem);
+    }
+
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        gemm_batch(self.kernel, self.threads(), Blocking::of::<T, U>(), batch);
     }
 }

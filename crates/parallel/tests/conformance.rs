@@ -2,7 +2,7 @@
 
 use matmul_blocked::{Blocked, Blocking, MicroKernel, Portable};
 use matmul_conformance::{Plan, check, check_same_bits};
-use matmul_core::{Fold, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
+use matmul_core::{BatchMut, BatchRef, Fold, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
 use matmul_parallel::Parallel;
 use matmul_simd::{Element, Isa, Visitor};
 
@@ -73,6 +73,40 @@ impl<T: Scalar> Kernel<T> for Eager {
 fn splitting_small_products_is_right_too() {
     for threads in [2, 3, 8] {
         check::<f32>(&Eager { threads }, &Plan::quick()).assert_passed();
+    }
+}
+
+/// `b.count()` products of 70 x 60 by 60 x 50, by a batch call or one at a time.
+fn batch(kernel: &dyn Kernel<f32>, b: BatchRef<'_, f32>, at_once: bool) -> Vec<f32> {
+    let (count, m, (k, n)) = (b.count(), 70, b.shape());
+    let a: Vec<f32> = (0..count * m * k).map(|x| (x % 101) as f32 / 7.0 - 5.0).collect();
+    let a = BatchRef::from_row_major(&a, count, m, k).unwrap();
+    let mut c: Vec<f32> = (0..count * m * n).map(|x| x as f32 / 3.0).collect();
+    let mut out = BatchMut::from_row_major(&mut c, count, m, n).unwrap();
+    if at_once {
+        kernel.gemm_batch(0.7, a, b, 0.3, out).unwrap();
+    } else {
+        for l in 0..count {
+            kernel.gemm(0.7, a.get(l).unwrap(), b.get(l).unwrap(), 0.3, out.get_mut(l).unwrap()).unwrap();
+        }
+    }
+    c
+}
+
+#[test]
+fn batches_have_the_bits_of_their_products() {
+    let b: Vec<f32> = (0..20 * 60 * 50).map(|x| (x % 89) as f32 / 11.0 - 4.0).collect();
+    let shared = MatRef::from_row_major(&b[..60 * 50], 60, 50).unwrap();
+    // 20 products for up to 8 threads, and 5, of which each is cut for 8.
+    let few = BatchRef::from_row_major(&b[..5 * 60 * 50], 5, 60, 50).unwrap();
+    for b in [BatchRef::from_row_major(&b, 20, 60, 50).unwrap(), few, BatchRef::shared(shared, 20)] {
+        let want = batch(&Blocked::new(), b, false);
+        assert_eq!(batch(&Blocked::new(), b, true), want);
+        with_threads::<f32>(|kernels| {
+            for kernel in kernels {
+                assert_eq!(batch(*kernel, b, true), want, "{} threads", kernel.threads());
+            }
+        });
     }
 }
 

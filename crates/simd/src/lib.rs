@@ -29,8 +29,8 @@ mod neon;
 pub mod probe;
 mod stamp;
 
-use matmul_blocked::{Blocking, MicroKernel, gemm, tile_shape};
-use matmul_core::{Availability, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_blocked::{Blocking, MicroKernel, gemm, gemm_batch, tile_shape};
+use matmul_core::{Availability, BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use dispatch::{Element, Isa, UnknownIsa, Visitor};
 
@@ -91,6 +91,15 @@ impl<T: Scalar> Visitor<T> for Run<'_, T> {
     }
 }
 
+struct RunBatch<'a, T>(BatchProblem<'a, T>);
+
+impl<T: Scalar> Visitor<T> for RunBatch<'_, T> {
+    type Output = ();
+    fn visit<U: MicroKernel<T>>(self, kernel: U) {
+        gemm_batch(kernel, Blocking::of::<T, U>(), self.0);
+    }
+}
+
 impl<T: Element> Kernel<T> for Simd {
     fn name(&self) -> &str {
         self.name
@@ -117,5 +126,9 @@ impl<T: Element> Kernel<T> for Simd {
         // An unavailable kernel is refused by Kernel::gemm; called directly, it computes the same bits portably.
         let isa = self.isa.unwrap_or(Isa::Portable);
         T::with_isa(isa, Run(problem));
+    }
+
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        T::with_isa(self.isa.unwrap_or(Isa::Portable), RunBatch(batch));
     }
 }
