@@ -10,7 +10,7 @@ const MAX_LINES: usize = 500;
 
 /// What each crate of the workspace may depend on outside it: linking one kernel must not pull in what another
 /// needs. Crates that are not listed are leaves (tools and harness) and may use what they like.
-const EXTERNAL: [(&str, &[&str]); 7] = [
+const EXTERNAL: [(&str, &[&str]); 8] = [
     ("matmul-core", &["libm"]),
     ("matmul-naive", &[]),
     ("matmul-blocked", &["libc"]),
@@ -21,10 +21,11 @@ const EXTERNAL: [(&str, &[&str]); 7] = [
         &["blis-src", "cblas-sys", "libc", "libloading", "openblas-src", "pkg-config", "thiserror"],
     ),
     ("matmul", &["rayon"]),
+    ("matmul-einsum", &["ndarray", "thiserror"]),
 ];
 
 /// The direction of dependencies inside the workspace; nothing goes against it.
-const INTERNAL: [(&str, &[&str]); 10] = [
+const INTERNAL: [(&str, &[&str]); 11] = [
     ("matmul-core", &[]),
     ("matmul-naive", &["matmul-core"]),
     ("matmul-blocked", &["matmul-core"]),
@@ -37,6 +38,7 @@ const INTERNAL: [(&str, &[&str]); 10] = [
         "matmul",
         &["matmul-core", "matmul-naive", "matmul-blocked", "matmul-simd", "matmul-parallel", "matmul-blas"],
     ),
+    ("matmul-einsum", &["matmul", "matmul-core"]),
     ("matmul-lesson", &["matmul", "matmul-einsum", "matmul-mnist"]),
 ];
 

@@ -1,0 +1,129 @@
+//! In which order to contract many operands: opt_einsum's choices, by its count of floating-point operations.
+//!
+//! Source: D. G. A. Smith and J. Gray, opt_einsum, Journal of Open Source Software 3(26), 753 (2018).
+
+use crate::axes::AxisSet;
+
+/// Up to this many operands the best of all orders is found: 3⁸ = 6561 ways to part a subset in two.
+const MAX_OPTIMAL: usize = 8;
+
+/// How an order was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// No order has fewer floating-point operations.
+    Optimal,
+    /// Again and again the pair whose product is smallest compared with its operands.
+    Greedy,
+}
+
+/// Floating-point operations of a product over `axes`: one multiplication each, and one addition if some are summed.
+pub(crate) fn pair_flops(axes: AxisSet, kept: AxisSet, lens: &[usize]) -> f64 {
+    let inner = axes != kept;
+    axes.size(lens) * if inner { 2.0 } else { 1.0 }
+}
+
+/// Two tensors to contract, operands numbered first and results from there on, and the axes of their product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub(crate) left: usize,
+    pub(crate) right: usize,
+    pub(crate) kept: AxisSet,
+}
+
+/// The pairs to contract, one after the other.
+pub(crate) fn find(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> (Vec<Pair>, Search) {
+    if terms.len() <= MAX_OPTIMAL {
+        (optimal(terms, output, lens), Search::Optimal)
+    } else {
+        (greedy(terms, output, lens), Search::Greedy)
+    }
+}
+
+/// The axes of a product that are still needed.
+pub(crate) fn kept(axes: AxisSet, others: impl IntoIterator<Item = AxisSet>, output: AxisSet) -> AxisSet {
+    axes.intersection(others.into_iter().fold(output, AxisSet::union))
+}
+
+/// The cheapest way to contract a subset of the operands.
+#[derive(Clone, Copy)]
+struct Best {
+    axes: AxisSet,
+    flops: f64,
+    /// Elements of all intermediates, which decides between equal flops.
+    elements: f64,
+    /// The part that is contracted on its own first; its complement in the subset is the other.
+    part: usize,
+}
+
+/// Every subset (a bit mask) from its best two parts, smaller subsets first.
+fn optimal(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> Vec<Pair> {
+    let n = terms.len();
+    let members = |subset: usize| (0..n).filter(move |i| subset >> i & 1 == 1).map(|i| terms[i]);
+    let mut best: Vec<Best> = Vec::with_capacity(1 << n);
+    for subset in 0..1usize << n {
+        let all = members(subset).fold(AxisSet::default(), AxisSet::union);
+        let axes = kept(all, members(!subset & ((1 << n) - 1)), output);
+        let mut found = Best { axes, flops: f64::INFINITY, elements: f64::INFINITY, part: 0 };
+        if subset.count_ones() < 2 {
+            // An operand is there already.
+            found = Best { axes: all, flops: 0.0, elements: 0.0, part: 0 };
+        }
+        // Each pair of parts once: `part` is the one that holds the subset's lowest operand.
+        let mut part = subset.wrapping_sub(1) & subset;
+        while part > 0 && subset.count_ones() > 1 {
+            if part & subset & subset.wrapping_neg() != 0 {
+                let (a, b) = (best[part], best[subset ^ part]);
+                let flops = a.flops + b.flops + pair_flops(a.axes.union(b.axes), axes, lens);
+                let elements = a.elements + b.elements + axes.size(lens);
+                if (flops, elements) < (found.flops, found.elements) || found.part == 0 {
+                    found = Best { axes, flops, elements, part };
+                }
+            }
+            part = (part - 1) & subset;
+        }
+        best.push(found);
+    }
+    let mut pairs = Vec::with_capacity(n.saturating_sub(1));
+    emit((1 << n) - 1, n, &best, &mut pairs);
+    pairs
+}
+
+/// Appends the pairs of a subset and returns the number of its result.
+fn emit(subset: usize, n: usize, best: &[Best], pairs: &mut Vec<Pair>) -> usize {
+    if subset.count_ones() < 2 {
+        return subset.trailing_zeros() as usize;
+    }
+    let part = best[subset].part;
+    let (left, right) = (emit(part, n, best, pairs), emit(subset ^ part, n, best, pairs));
+    pairs.push(Pair { left, right, kept: best[subset].axes });
+    n + pairs.len() - 1
+}
+
+/// The pair that shares an axis and whose result exceeds its operands least; pairs that share none last, the smallest
+/// result first.
+fn greedy(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> Vec<Pair> {
+    let mut live: Vec<(usize, AxisSet)> = terms.iter().copied().enumerate().collect();
+    let mut pairs = Vec::new();
+    while live.len() > 1 {
+        let product = |i: usize, j: usize| {
+            let others = live.iter().enumerate().filter(|&(l, _)| l != i && l != j).map(|(_, term)| term.1);
+            kept(live[i].1.union(live[j].1), others, output)
+        };
+        let all = (0..live.len()).flat_map(|i| (i + 1..live.len()).map(move |j| (i, j)));
+        let candidates = all.map(|(i, j)| {
+            let (a, b) = (live[i].1, live[j].1);
+            let size = product(i, j).size(lens);
+            let apart = a.intersection(b).is_empty();
+            let cost = if apart { size } else { size - a.size(lens) - b.size(lens) };
+            (apart, cost, i, j)
+        });
+        let (.., i, j) = candidates
+            .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+            .expect("two operands make a pair");
+        let kept = product(i, j);
+        let (right, left) = (live.remove(j).0, live.remove(i).0);
+        live.push((terms.len() + pairs.len(), kept));
+        pairs.push(Pair { left, right, kept });
+    }
+    pairs
+}
