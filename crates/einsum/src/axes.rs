@@ -27,18 +27,14 @@ impl AxisSet {
 
     /// The axes in the order of their numbers.
     pub(crate) fn iter(self) -> impl Iterator<Item = Axis> {
-        (0..MAX_AXES).filter(move |&axis| self.contains(axis))
+        let lowest = |rest: u128| (rest != 0).then_some(rest);
+        std::iter::successors(lowest(self.0), move |rest| lowest(rest & (rest - 1)))
+            .map(|rest| rest.trailing_zeros() as Axis)
     }
 
     /// The product of the axes' lengths, as a float: it orders costs, and may exceed every integer.
     pub(crate) fn size(self, lens: &[usize]) -> f64 {
-        let mut rest = self.0;
-        let mut size = 1.0;
-        while rest != 0 {
-            size *= lens[rest.trailing_zeros() as usize] as f64;
-            rest &= rest - 1;
-        }
-        size
+        self.iter().map(|axis| lens[axis] as f64).product()
     }
 }
 

@@ -5,11 +5,10 @@ use matmul_core::{Kernel, Scalar};
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, DataMut, Dimension};
 
 use crate::Operand;
-use crate::axes::Axis;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::path::Path;
-use crate::plan::{Plan, evaluate, evaluate_into, layouts};
+use crate::plan::{Plan, check_size, evaluate, evaluate_into, layouts};
 use crate::subscripts::{Resolved, Subscripts};
 
 /// A parsed expression of NumPy's einsum: which axes of its operands are one, and which stay in the result.
@@ -91,21 +90,12 @@ impl Einsum {
     /// As [`Einsum::run`].
     pub fn path_for_shapes(&self, shapes: &[&[usize]]) -> Result<Path, Error> {
         let resolved = self.subscripts.resolve(shapes)?;
-        let layout = |(axes, shape): (&Vec<Axis>, &&[usize])| {
-            let mut stride = 1;
-            let mut strides: Vec<isize> = shape
-                .iter()
-                .rev()
-                .map(|&len| {
-                    let own = stride;
-                    stride *= len as isize;
-                    own
-                })
-                .collect();
-            strides.reverse();
-            Layout::new(axes, shape, &strides)
+        shapes.iter().try_for_each(|shape| check_size(shape))?;
+        let strides = |shape: &[usize]| -> Vec<isize> {
+            (1..=shape.len()).map(|axis| shape[axis..].iter().product::<usize>() as isize).collect()
         };
-        let layouts = resolved.inputs.iter().zip(shapes).map(layout).collect();
+        let layouts = resolved.inputs.iter().zip(shapes);
+        let layouts = layouts.map(|(axes, shape)| Layout::new(axes, shape, &strides(shape))).collect();
         self.describe(&resolved, layouts)
     }
 

@@ -38,7 +38,8 @@ impl Lowered {
     /// not depend on layouts. An operand is copied only if they do not lie behind each other in that order. Nothing
     /// else needs a copy: axes of C that do not merge into one m, n or batch are loops around the products.
     pub(crate) fn new(x: &Layout, y: &Layout, c: &Layout, lens: &[usize]) -> Self {
-        let summed = || x.axes().union(y.axes()).iter().filter(|&axis| !c.axes().contains(axis));
+        let (all, kept) = (x.axes().union(y.axes()), c.axes());
+        let summed = || all.iter().filter(move |&axis| !kept.contains(axis));
         let copied = |layout: &Layout| {
             let k: Vec<Loop> = summed()
                 .filter(|&axis| layout.axes().contains(axis))

@@ -39,14 +39,15 @@ impl Plan {
             plan.push(0, None, output, lens);
             return Ok(plan);
         }
-        let mut live: Vec<usize> = (0..count).collect();
+        let mut live = Vec::with_capacity(2 * count);
         for operand in 0..count {
             let axes = plan.layouts[operand].axes();
             let others = (0..count).filter(|&other| other != operand).map(|other| plan.layouts[other].axes());
             let kept = order::kept(axes, others, output.axes());
-            if kept != axes {
-                live[operand] = plan.push(operand, None, intermediate(kept, resolved)?, lens);
-            }
+            live.push(match kept == axes {
+                true => operand,
+                false => plan.push(operand, None, intermediate(kept, resolved)?, lens),
+            });
         }
         let terms: Vec<AxisSet> = live.iter().map(|&tensor| plan.layouts[tensor].axes()).collect();
         let (pairs, search) = order::find(&terms, output.axes(), lens);
@@ -132,7 +133,8 @@ fn intermediate(axes: AxisSet, resolved: &Resolved) -> Result<Layout, Error> {
     Ok(Layout::row_major(order.into_iter(), &resolved.lens))
 }
 
-fn check_size(shape: &[usize]) -> Result<(), Error> {
+/// Refuses shapes that no array can have.
+pub(crate) fn check_size(shape: &[usize]) -> Result<(), Error> {
     let len = shape.iter().filter(|&&len| len > 0).try_fold(1usize, |len, &axis| len.checked_mul(axis));
     // 8 bytes an element, and no object has more than isize::MAX.
     match len {

@@ -145,8 +145,3 @@ macro_rules! impl_listed {
 
 impl_listed!(f32);
 impl_listed!(f64);
-
-/// Compiles and runs the README's example.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
