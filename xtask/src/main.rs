@@ -51,6 +51,8 @@ enum Task {
         #[arg(long)]
         blas: Option<Choice>,
     },
+    /// Print the caches of this machine and the block sizes of each kernel
+    Blocking,
     /// Count instructions, FMAs and spills in the functions of matmul-simd
     Asm {
         /// Part of a function's name, such as f32_6x16_avx2
@@ -98,6 +100,7 @@ fn run(task: Task) -> Result<u8, Error> {
         Task::Data(Forward { args }) => mnist("data", args),
         Task::Show(Forward { args }) => mnist("show", args),
         Task::Test { blas } => test::run(Blas::decide(blas, false)?),
+        Task::Blocking => matrix("blocking", vec!["--blas=none".into()]),
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }

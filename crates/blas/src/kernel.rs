@@ -1,7 +1,8 @@
 use std::sync::OnceLock;
 
-use matmul_core::{Availability, Kernel, Problem};
+use matmul_core::{Availability, BatchMut, BatchProblem, BatchRef, Error, Kernel, Problem};
 
+use crate::batch::multiply_batch;
 use crate::library::{Element, Library};
 use crate::linked::provider;
 use crate::load::{LoadError, kernel_name, load, parse};
@@ -110,5 +111,34 @@ impl<T: Element> Kernel<T> for Blas {
             multiply(gemm, Limits::of(gemm), alpha, a, b, beta, problem.into_c())
                 .expect("blocks lie inside the problem");
         });
+    }
+
+    /// By the library's own batch call, if it has one that can express the operands; else product by product.
+    fn gemm_batch(
+        &self,
+        alpha: T,
+        a: BatchRef<'_, T>,
+        b: BatchRef<'_, T>,
+        beta: T,
+        mut c: BatchMut<'_, T>,
+    ) -> Result<(), Error> {
+        let Some(library) = self.library else {
+            let needs = match Kernel::<T>::availability(self) {
+                Availability::Unavailable { needs } => needs,
+                Availability::Available => String::new(),
+            };
+            return Err(Error::Unavailable { kernel: self.name.clone(), needs });
+        };
+        let mut done = false;
+        if let Some(batch) = T::batch(library) {
+            library.run(self.threads, || done = multiply_batch(batch, alpha, a, b, beta, c.reborrow()));
+        }
+        if done {
+            return Ok(());
+        }
+        if let Some(batch) = BatchProblem::new(alpha, a, b, beta, c)? {
+            self.run_batch(batch);
+        }
+        Ok(())
     }
 }

@@ -42,6 +42,11 @@
 //! 1024 × 1024 elements at a time; such a C is computed in scratch and written back. Dimensions beyond the library's
 //! integer are split. Neither changes what is computed, but both cost time, and splitting k reorders the sum.
 //!
+//! # Batches
+//!
+//! A loaded library that has `cblas_?gemm_batch_strided` (OpenBLAS from 0.3.30, MKL) gets a batch in one call, if its
+//! layouts are such and its strides not negative. Others get one product after the other.
+//!
 //! # Threads
 //!
 //! The number of threads is a setting of the library, so of the whole process. [`Blas::with_threads`] makes a kernel
@@ -52,6 +57,7 @@
 //!
 //! Setters are known for OpenBLAS, BLIS and MKL. Another library keeps its own default, and the kernel says 1.
 
+mod batch;
 mod kernel;
 mod library;
 mod linked;

@@ -26,6 +26,36 @@ pub(crate) type GemmFn<T, I> = unsafe extern "C" fn(
     I,
 );
 
+/// `cblas_?gemm_batch_strided` of OpenBLAS (from 0.3.30) and MKL: as [`GemmFn`], with the elements from a matrix to
+/// the next behind each leading dimension, and the number of products at the end.
+pub(crate) type BatchFn<T, I> = unsafe extern "C" fn(
+    CBLAS_LAYOUT,
+    CBLAS_TRANSPOSE,
+    CBLAS_TRANSPOSE,
+    I,
+    I,
+    I,
+    T,
+    *const T,
+    I,
+    I,
+    *const T,
+    I,
+    I,
+    T,
+    *mut T,
+    I,
+    I,
+    I,
+);
+
+/// The batch call of one element type, in the width of the library's integers.
+#[derive(Clone, Copy)]
+pub(crate) enum Batch<T> {
+    Lp64(BatchFn<T, c_int>),
+    Ilp64(BatchFn<T, i64>),
+}
+
 /// The product of one element type, in the width of the library's integers.
 #[derive(Clone, Copy)]
 pub(crate) enum Gemm<T> {
@@ -36,17 +66,27 @@ pub(crate) enum Gemm<T> {
 /// An element type with a BLAS product.
 pub(crate) trait Element: Scalar {
     fn gemm(library: &Library) -> Gemm<Self>;
+    /// The batch call, if the library has one.
+    fn batch(library: &Library) -> Option<Batch<Self>>;
 }
 
 impl Element for f32 {
     fn gemm(library: &Library) -> Gemm<f32> {
         library.sgemm
     }
+
+    fn batch(library: &Library) -> Option<Batch<f32>> {
+        library.sbatch
+    }
 }
 
 impl Element for f64 {
     fn gemm(library: &Library) -> Gemm<f64> {
         library.dgemm
+    }
+
+    fn batch(library: &Library) -> Option<Batch<f64>> {
+        library.dbatch
     }
 }
 
@@ -91,6 +131,8 @@ static LOCK: RwLock<()> = RwLock::new(());
 pub(crate) struct Library {
     sgemm: Gemm<f32>,
     dgemm: Gemm<f64>,
+    sbatch: Option<Batch<f32>>,
+    dbatch: Option<Batch<f64>>,
     threads: Option<Threads>,
     /// Calls must take turns, and the count is set before each.
     exclusive: bool,
@@ -173,7 +215,13 @@ impl<F: Fn(&str) -> Option<*const c_void>> Names<'_, F> {
                 return Some(format!("{config}, core {}", core.as_deref().unwrap_or("unknown")));
             }
             if let Some(version) = self.text("bli_info_get_version_str") {
-                return Some(format!("BLIS {version}"));
+                let arch =
+                    self.call("bli_arch_query_id").zip(
+                        self.function::<unsafe extern "C" fn(c_int) -> *const c_char>("bli_arch_string"),
+                    );
+                let arch = arch.map(|(id, name)| name(id)).filter(|name| !name.is_null());
+                let arch = arch.map_or("unknown".into(), |name| CStr::from_ptr(name).to_string_lossy());
+                return Some(format!("BLIS {version}, core {arch}"));
             }
             let version =
                 self.function::<unsafe extern "C" fn(*mut c_char, c_int)>("MKL_Get_Version_String")?;
@@ -239,7 +287,23 @@ impl Library {
                 (Gemm::Lp64(transmute_copy(&sgemm)), Gemm::Lp64(transmute_copy(&dgemm)))
             }
         };
-        Ok(Self { sgemm, dgemm, threads: names.threads(), exclusive, description })
+        let batch = |name: &str| (names.symbol)(&names.decorated(name));
+        let (sbatch, dbatch) = (batch("cblas_sgemm_batch_strided"), batch("cblas_dgemm_batch_strided"));
+        // SAFETY: the prototypes of OpenBLAS and MKL, whose integers are as wide as those of the products.
+        let (sbatch, dbatch) = unsafe {
+            if ilp64 {
+                (
+                    sbatch.map(|f| Batch::Ilp64(transmute_copy(&f))),
+                    dbatch.map(|f| Batch::Ilp64(transmute_copy(&f))),
+                )
+            } else {
+                (
+                    sbatch.map(|f| Batch::Lp64(transmute_copy(&f))),
+                    dbatch.map(|f| Batch::Lp64(transmute_copy(&f))),
+                )
+            }
+        };
+        Ok(Self { sgemm, dgemm, sbatch, dbatch, threads: names.threads(), exclusive, description })
     }
 
     /// What the library says of itself, the width of its integers, and the file it lies in.

@@ -19,10 +19,14 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn of<T>(gemm: Gemm<T>) -> Self {
-        let dim = match gemm {
-            Gemm::Lp64(_) => c_int::MAX as usize,
-            Gemm::Ilp64(_) => isize::MAX as usize,
-        };
+        match gemm {
+            Gemm::Lp64(_) => Self::with_dim(c_int::MAX as usize),
+            Gemm::Ilp64(_) => Self::with_dim(isize::MAX as usize),
+        }
+    }
+
+    /// The limits of a library with integers up to `dim`.
+    pub(crate) fn with_dim(dim: usize) -> Self {
         // 1024² f64 are 8 MiB: small enough for glibc to use the same pages again (from 32 MiB on each copy would be
         // page faults), large enough that each copied element takes part in a thousand multiplications. A view that
         // a zero stride makes much larger than its memory is copied in such blocks too, so it exhausts nothing.
@@ -32,14 +36,14 @@ impl Limits {
 
 /// A matrix as a BLAS takes it: contiguous rows (or columns), `ld` elements apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Layout {
-    row_major: bool,
-    ld: usize,
+pub(crate) struct Layout {
+    pub(crate) row_major: bool,
+    pub(crate) ld: usize,
 }
 
 impl Layout {
     /// The layout of a view that is not empty; `None` if a BLAS cannot express it.
-    fn of<T>(view: &MatRef<'_, T>, limits: Limits) -> Option<Self> {
+    pub(crate) fn of<T>(view: &MatRef<'_, T>, limits: Limits) -> Option<Self> {
         let (nrows, ncols, rs, cs) = (view.nrows(), view.ncols(), view.rs(), view.cs());
         // `count` lines of `len` elements. The stride of a dimension of 1 means nothing and may be anything.
         let leading = |count: usize, len: usize, line_stride: isize, stride: isize| {
@@ -137,6 +141,19 @@ fn expressible<'a, T: Scalar>(
     Ok((view, Layout { row_major: true, ld: view.ncols() }))
 }
 
+/// The order of a call, which is C's layout, and whether A and B are transposed in it.
+pub(crate) fn flags(a: Layout, b: Layout, c: Layout) -> (CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE) {
+    let trans = |layout: Layout| {
+        if layout.row_major == c.row_major {
+            CBLAS_TRANSPOSE::CblasNoTrans
+        } else {
+            CBLAS_TRANSPOSE::CblasTrans
+        }
+    };
+    let order = if c.row_major { CBLAS_LAYOUT::CblasRowMajor } else { CBLAS_LAYOUT::CblasColMajor };
+    (order, trans(a), trans(b))
+}
+
 /// The call itself. C's layout is the call's order; an operand in the other one is passed as a transpose.
 fn call<T: Scalar>(
     gemm: Gemm<T>,
@@ -147,15 +164,7 @@ fn call<T: Scalar>(
     mut c: MatMut<'_, T>,
     c_layout: Layout,
 ) {
-    let order = if c_layout.row_major { CBLAS_LAYOUT::CblasRowMajor } else { CBLAS_LAYOUT::CblasColMajor };
-    let trans = |layout: Layout| {
-        if layout.row_major == c_layout.row_major {
-            CBLAS_TRANSPOSE::CblasNoTrans
-        } else {
-            CBLAS_TRANSPOSE::CblasTrans
-        }
-    };
-    let (ta, tb) = (trans(a_layout), trans(b_layout));
+    let (order, ta, tb) = flags(a_layout, b_layout, c_layout);
     let (m, n, k) = (c.nrows(), c.ncols(), a.ncols());
     let (lda, ldb, ldc) = (a_layout.ld, b_layout.ld, c_layout.ld);
     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
@@ -192,7 +201,7 @@ fn call<T: Scalar>(
 
 #[cfg(test)]
 #[path = "../tests/fake/gemm.rs"]
-mod fake;
+pub(crate) mod fake;
 
 #[cfg(test)]
 mod tests {

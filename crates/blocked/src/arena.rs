@@ -31,13 +31,13 @@ thread_local! {
     static FREE: [Cell<Option<Buffer>>; SLOTS] = const { [const { Cell::new(None) }; SLOTS] };
 }
 
-struct Buffer {
+pub(crate) struct Buffer {
     ptr: NonNull<u8>,
     layout: Layout,
 }
 
 impl Buffer {
-    fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let align = if bytes >= HUGE { HUGE } else { LINE };
         // 4 KiB granules keep buffers of slightly different products reusable for each other.
         let size = bytes.next_multiple_of(4096);
@@ -50,6 +50,10 @@ impl Buffer {
             unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
         }
         Self { ptr, layout }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        self.ptr.as_ptr()
     }
 }
 
@@ -81,7 +85,7 @@ impl<T: Scalar> Lease<T> {
 
     /// The first element. The memory lives as long as the lease.
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
-        self.buffer.as_ref().map_or(core::ptr::null_mut(), |buffer| buffer.ptr.as_ptr().cast())
+        self.buffer.as_ref().map_or(core::ptr::null_mut(), |buffer| buffer.as_ptr().cast())
     }
 }
 

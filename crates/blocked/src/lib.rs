@@ -17,9 +17,12 @@
 
 mod arena;
 mod blocking;
+mod cache;
+mod epilogue;
 mod loops;
 mod micro;
 mod pack;
+mod packed;
 mod portable;
 pub mod thin;
 pub mod tile;
@@ -28,15 +31,18 @@ pub mod vector;
 use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 
 pub use blocking::Blocking;
+pub use cache::Caches;
+pub use epilogue::{Bias, Epilogue, Identity};
 pub use loops::{gemm, gemm_batch, packs_a, row_oriented};
 pub use micro::{MicroKernel, PACK_SLACK, TileArgs};
 pub use pack::pack_panel;
+pub use packed::{PackedB, PackedRef, gemm_packed};
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub use portable::PortableFma;
 
 /// The sizes at which [`gemm`] with the tiles of `U` changes its way of working.
-pub const fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
+pub fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
     let Blocking { nc, kc } = Blocking::of::<T, U>();
     // All rows of A are one block.
     TileShape { mr: U::MR, nr: U::NR, mc: U::MR, kc, nc }

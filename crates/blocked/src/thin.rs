@@ -4,6 +4,11 @@
 //! transposed on its way into registers, `DEPTH` steps of k at a time, and each of the n columns of B is a broadcast
 //! and one accumulator. AVX2 in f32 issues 40 FMAs for 8 loads and 8 shuffles of A and 40 broadcasts of B: 24 cycles
 //! of loads for 20 of FMAs, 83 % of the peak, and A is read once, where it lies.
+//!
+//! A column-contiguous A needs no transposing; its rows are in the lanes as they lie, strips of up to 8 vectors at once
+//! (see `strips`). gemv in both layouts is one column of either.
+
+use core::ops::Range;
 
 use matmul_core::{Fold, K_CHUNK, Problem, Scalar};
 
@@ -23,6 +28,9 @@ pub struct ThinArgs<T> {
     beta: T,
     a: *const T,
     a_rs: isize,
+    a_cs: isize,
+    /// Columns of A are contiguous, not rows.
+    columns: bool,
     b: *const T,
     b_rs: isize,
     b_cs: isize,
@@ -33,78 +41,278 @@ pub struct ThinArgs<T> {
 
 impl<T: Scalar> ThinArgs<T> {
     /// The product as a thin one, or back again: n must be at most [`MAX_COLUMNS`], m at least `lanes`, and A's rows
-    /// contiguous.
+    /// contiguous; or its columns, and m enough for strips to pay.
     pub fn new<'a>(mut problem: Problem<'a, T>, lanes: usize) -> Result<Self, Problem<'a, T>> {
         let (m, n, k) = (problem.m(), problem.n(), problem.k());
         let (alpha, beta, a, b) = (problem.alpha(), problem.beta(), problem.a(), problem.b());
-        if n > MAX_COLUMNS || m < lanes || (a.cs() != 1 && k != 1) {
+        let columns = a.rs() == 1 && a.cs() != 1 && k > 1;
+        let enough = if columns { strip_pays(m, n, lanes) } else { m >= lanes && (a.cs() == 1 || k == 1) };
+        if n > MAX_COLUMNS || !enough {
             return Err(problem);
         }
         let mut c = problem.c();
         let (c, c_rs, c_cs) = (c.as_mut_ptr(), c.rs(), c.cs());
-        let (a_rs, b_rs, b_cs) = (a.rs(), b.rs(), b.cs());
-        Ok(Self { m, n, k, alpha, beta, a: a.as_ptr(), a_rs, b: b.as_ptr(), b_rs, b_cs, c, c_rs, c_cs })
+        let (a_rs, a_cs, b_rs, b_cs) = (a.rs(), a.cs(), b.rs(), b.cs());
+        Ok(Self {
+            m,
+            n,
+            k,
+            alpha,
+            beta,
+            a: a.as_ptr(),
+            a_rs,
+            a_cs,
+            columns,
+            b: b.as_ptr(),
+            b_rs,
+            b_cs,
+            c,
+            c_rs,
+            c_cs,
+        })
+    }
+
+    /// The same for the columns of B and C from `j` on.
+    fn skip_columns(&self, j: usize) -> Self {
+        let j = j as isize;
+        // Wrapping: there may be no such column, and then nothing is computed with it.
+        let (b, c) = (self.b.wrapping_offset(j * self.b_cs), self.c.wrapping_offset(j * self.c_cs));
+        Self { n: self.n.saturating_sub(j as usize), b, c, ..*self }
     }
 }
 
-/// Computes the product. Call it from a function with the vector's target features.
+/// Whether strips of a column-contiguous A beat tiles, which have half as many vectors side by side.
+fn strip_pays(m: usize, n: usize, lanes: usize) -> bool {
+    m >= if n == 1 { lanes } else { 8 * lanes }
+}
+
+/// Computes the product. Call it from a function with the vector's target features. `SUMS` accumulators may be used.
 ///
 /// # Safety
 /// The CPU has `V`'s instructions, and the views of the problem that `t` was made from are still borrowed.
 #[inline(always)]
-pub unsafe fn run<T: Scalar, V: Transpose<T>>(t: &ThinArgs<T>) {
+pub unsafe fn run<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArgs<T>) {
     macro_rules! pick {
         ($($n:literal)*) => {
             match t.n {
                 // SAFETY: the caller's promise, passed on.
-                $($n if t.b_cs == 1 => unsafe { row_groups::<T, V, $n, true>(t) },
+                $($n if t.b_cs == 1 => unsafe { row_groups::<T, V, $n, UNIT>(t) },
                 // SAFETY: as above.
-                $n => unsafe { row_groups::<T, V, $n, false>(t) },)*
+                $n => unsafe { row_groups::<T, V, $n, TRANSPOSED>(t) },)*
                 n => unreachable!("{n} columns passed the check"),
             }
         };
     }
+    if t.columns {
+        // SAFETY: the caller's promise, passed on.
+        return unsafe { pick_strips::<T, V, SUMS>(t) };
+    }
     pick!(1 2 3 4 5 6 7 8 9 10)
 }
 
-/// `UNIT` says that b_cs is 1: then the N addresses of a step are one register plus a constant.
+/// More columns than half of the accumulators are done in two parts, so that strips are wide: with one vector, the
+/// CPU fetches a line of each row and uses half of it (8 × 2000 × 2000 with AVX2: 28 % of the peak).
 ///
 /// # Safety
-/// As for [`run`], and n = N.
+/// As for [`run`], and columns of A are contiguous.
 #[inline(always)]
-unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const UNIT: bool>(t: &ThinArgs<T>) {
+unsafe fn pick_strips<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArgs<T>) {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        match (t.n, SUMS >= 24) {
+            (1, _) => strips::<T, V, 1, 0, 8>(t),
+            (2, true) => strips::<T, V, 2, 0, 8>(t),
+            (2, false) => strips::<T, V, 2, 0, 6>(t),
+            (3, true) => strips::<T, V, 3, 0, 8>(t),
+            (3, false) => strips::<T, V, 3, 0, 4>(t),
+            (4, true) => strips::<T, V, 4, 0, 6>(t),
+            (4, false) => strips::<T, V, 4, 0, 3>(t),
+            (5, true) => strips::<T, V, 5, 0, 4>(t),
+            (5, false) => strips::<T, V, 5, 0, 2>(t),
+            (6, true) => strips::<T, V, 6, 0, 4>(t),
+            (6, false) => strips::<T, V, 6, 0, 2>(t),
+            (7, true) => strips::<T, V, 7, 0, 3>(t),
+            (7, false) => strips::<T, V, 4, 3, 3>(t),
+            (8, true) => strips::<T, V, 8, 0, 3>(t),
+            (8, false) => strips::<T, V, 4, 4, 3>(t),
+            (9, true) => strips::<T, V, 5, 4, 4>(t),
+            (9, false) => strips::<T, V, 5, 4, 2>(t),
+            (10, true) => strips::<T, V, 5, 5, 4>(t),
+            (10, false) => strips::<T, V, 5, 5, 2>(t),
+            (n, _) => unreachable!("{n} columns passed the check"),
+        }
+    }
+}
+
+/// Strips of G vectors of column-contiguous rows of A times N columns of B, then times the next M, while the strip is
+/// in L1. A chunk of k goes over all strips before the next: its 256 columns of A lie in as many pages, which the
+/// second-level TLB holds; all of k would be 4000 pages at 4000 × 4000.
+///
+/// # Safety
+/// As for [`run`], and columns of A are contiguous and n = N + M.
+#[inline(always)]
+unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, const G: usize>(
+    t: &ThinArgs<T>,
+) {
+    let rest = t.skip_columns(N);
+    for p in (0..t.k).step_by(K_CHUNK) {
+        let ks = p..t.k.min(p + K_CHUNK);
+        let mut i = 0;
+        while i < t.m {
+            let rows = t.m - i;
+            // SAFETY: rows i .. i + rows lie in A and C, and columns ..N and N.. in B and C.
+            i += unsafe {
+                if rows >= G * V::LANES {
+                    both::<T, V, N, M, G, DIRECT>((t, &rest), i, G * V::LANES, ks.clone())
+                } else if rows >= V::LANES {
+                    both::<T, V, N, M, 1, DIRECT>((t, &rest), i, V::LANES, ks.clone())
+                } else {
+                    both::<T, V, N, M, 1, PARTIAL>((t, &rest), i, rows, ks.clone())
+                }
+            };
+        }
+    }
+}
+
+/// One strip for both parts of the columns; its number of rows.
+///
+/// # Safety
+/// As for [`group`], for each of the parts.
+#[inline(always)]
+unsafe fn both<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, const G: usize, const HOW: u8>(
+    (left, right): (&ThinArgs<T>, &ThinArgs<T>),
+    i: usize,
+    rows: usize,
+    ks: Range<usize>,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        group::<T, V, N, G, HOW>(left, i, rows, ks.clone());
+        if M > 0 {
+            group::<T, V, M, G, HOW>(right, i, rows, ks);
+        }
+    }
+    rows
+}
+
+/// How rows of A come into the lanes: rows are contiguous and transposed; the same and b_cs is 1, which makes the N
+/// addresses of a step one register plus a constant; columns are contiguous; the same, less than a vector of them.
+const TRANSPOSED: u8 = 0;
+const UNIT: u8 = 1;
+const DIRECT: u8 = 2;
+const PARTIAL: u8 = 3;
+
+/// Groups of `LANES` rows of a row-contiguous A.
+///
+/// # Safety
+/// As for [`run`], and rows of A are contiguous, n = N, and b_cs is 1 if so claimed.
+#[inline(always)]
+unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const HOW: u8>(t: &ThinArgs<T>) {
     for i in (0..t.m).step_by(V::LANES) {
-        let rows = V::LANES.min(t.m - i);
         // SAFETY: rows i .. i + rows lie in A and C.
-        unsafe {
-            let mut totals = [V::splat(T::ZERO); N];
-            if Fold::first(t.beta) != Fold::Overwrite {
-                read_c(t, i, rows, &mut totals);
+        unsafe { group::<T, V, N, 1, HOW>(t, i, V::LANES.min(t.m - i), 0..t.k) };
+    }
+}
+
+/// The terms `ks` (from a multiple of 256) of `rows` rows of C from row i, in G vectors.
+///
+/// # Safety
+/// As for [`run`]; rows i .. i + rows lie in A and C and fill G vectors but for the last lanes, n = N, and A and B
+/// are as `HOW` says.
+#[inline(always)]
+unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
+    t: &ThinArgs<T>,
+    i: usize,
+    rows: usize,
+    ks: Range<usize>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut totals = [[V::splat(T::ZERO); N]; G];
+        let part = |g: usize| V::LANES.min(rows - g * V::LANES);
+        if ks.start > 0 || Fold::first(t.beta) != Fold::Overwrite {
+            for (g, totals) in totals.iter_mut().enumerate() {
+                read_c(t, i + g * V::LANES, part(g), totals);
             }
-            let offsets = row_offsets(t.a_rs, rows);
-            for p in (0..t.k).step_by(K_CHUNK) {
-                let fold = if p == 0 { Fold::first(t.beta) } else { Fold::Add };
-                let sums = chunk::<T, V, N, UNIT>(t, i, p, &offsets);
-                let alpha = V::splat(t.alpha);
-                for (total, sum) in totals.iter_mut().zip(sums) {
-                    *total = match fold {
-                        Fold::Overwrite => alpha.mul(sum),
-                        Fold::Add => alpha.mul_add(sum, *total),
-                        Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(*total)),
-                    };
+        }
+        let offsets = row_offsets(t.a_rs, rows.min(V::LANES));
+        for p in ks.step_by(K_CHUNK) {
+            let fold = if p == 0 { Fold::first(t.beta) } else { Fold::Add };
+            let sums = match HOW {
+                DIRECT | PARTIAL => chunk_direct::<T, V, N, G, HOW>(t, i, p, rows),
+                // Transposed rows come in groups of one vector.
+                _ => [chunk::<T, V, N, HOW>(t, i, p, &offsets); G],
+            };
+            let alpha = V::splat(t.alpha);
+            for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
+                *total = match fold {
+                    Fold::Overwrite => alpha.mul(sum),
+                    Fold::Add => alpha.mul_add(sum, *total),
+                    Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(*total)),
+                };
+            }
+        }
+        for (g, totals) in totals.iter().enumerate() {
+            write_c(t, i + g * V::LANES, part(g), totals);
+        }
+    }
+}
+
+/// Bytes of a strip of A that are asked for ahead of their use: rows lie pages apart, where no prefetcher of the CPU
+/// follows.
+const STRIP_AHEAD: usize = 4096;
+
+/// The sums of one chunk of k from row `p` of B, for G vectors of rows of a column-contiguous A at `i`.
+///
+/// # Safety
+/// As for [`group`].
+#[inline(always)]
+unsafe fn chunk_direct<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
+    t: &ThinArgs<T>,
+    i: usize,
+    p: usize,
+    rows: usize,
+) -> [[V; N]; G] {
+    let line = 64 / size_of::<T>();
+    let lines = (G * V::LANES).div_ceil(line);
+    let ahead = (STRIP_AHEAD / (64 * lines)) as isize;
+    // SAFETY: the rows and columns named lie in A and B; what is prefetched need not.
+    unsafe {
+        let mut sums = [[V::splat(T::ZERO); N]; G];
+        let mut a = t.a.offset(i as isize + p as isize * t.a_cs);
+        let mut b = t.b.offset(p as isize * t.b_rs);
+        for _ in 0..K_CHUNK.min(t.k - p) {
+            let next = a.wrapping_offset(ahead.wrapping_mul(t.a_cs));
+            for l in 0..lines {
+                V::prefetch(next.wrapping_add(l * line));
+            }
+            let mut columns = [V::splat(T::ZERO); G];
+            for (g, column) in columns.iter_mut().enumerate() {
+                *column = match HOW {
+                    PARTIAL => V::load_first(a, rows),
+                    _ => V::load(a.add(g * V::LANES)),
+                };
+            }
+            for j in 0..N {
+                let b_j = V::splat(*b.offset(j as isize * t.b_cs));
+                for (sums, column) in sums.iter_mut().zip(columns) {
+                    sums[j] = column.mul_add(b_j, sums[j]);
                 }
             }
-            write_c(t, i, rows, &totals);
+            // Wrapping: after the last step the addresses may lie outside.
+            a = a.wrapping_offset(t.a_cs);
+            b = b.wrapping_offset(t.b_rs);
         }
+        sums
     }
 }
 
 /// The sums of one chunk of k from row `p` of B, for the rows of A at `i` and `offsets`.
 ///
 /// # Safety
-/// As for [`row_groups`].
+/// As for [`group`].
 #[inline(always)]
-unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const UNIT: bool>(
+unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const HOW: u8>(
     t: &ThinArgs<T>,
     i: usize,
     p: usize,
@@ -112,7 +320,7 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const UNIT: bool>(
 ) -> [V; N] {
     let depth = K_CHUNK.min(t.k - p);
     let whole = depth - depth % V::DEPTH;
-    let b_cs = if UNIT { 1 } else { t.b_cs };
+    let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
         let mut sums = [V::splat(T::ZERO); N];
@@ -150,7 +358,7 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const UNIT: bool>(
 }
 
 /// # Safety
-/// As for [`row_groups`]: rows i .. i + rows lie in C, rows ≤ LANES.
+/// As for [`group`]: rows i .. i + rows lie in C, rows ≤ LANES.
 #[inline(always)]
 unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
     t: &ThinArgs<T>,
@@ -159,6 +367,11 @@ unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
     totals: &mut [V; N],
 ) {
     for (j, total) in totals.iter_mut().enumerate() {
+        if t.c_rs == 1 {
+            // SAFETY: rows i .. i + rows of column j are contiguous.
+            *total = unsafe { V::load_first(t.c.offset(i as isize + j as isize * t.c_cs), rows) };
+            continue;
+        }
         let mut lanes = [T::ZERO; MAX_LANES];
         for (l, lane) in lanes.iter_mut().enumerate().take(rows) {
             // SAFETY: (i + l, j) lies in C.
@@ -178,6 +391,13 @@ unsafe fn write_c<T: Scalar, V: Transpose<T>, const N: usize>(
     rows: usize,
     totals: &[V; N],
 ) {
+    if t.c_rs == 1 {
+        for (j, total) in totals.iter().enumerate() {
+            // SAFETY: rows i .. i + rows of column j are contiguous.
+            unsafe { total.store_first(t.c.offset(i as isize + j as isize * t.c_cs), rows) };
+        }
+        return;
+    }
     let mut lanes = [[T::ZERO; MAX_LANES]; N];
     for (total, column) in totals.iter().zip(&mut lanes) {
         // SAFETY: the array has room for any vector.

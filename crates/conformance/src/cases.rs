@@ -158,6 +158,15 @@ impl List {
                 *case = Case { c, beta: 1.0, fill: Fill::Unit, ..case.clone() }
             });
         }
+        // Each number of rows or columns that a thin path may have an instance for, over strips of any width.
+        for few in 1..=10 {
+            for (m, n, a, b) in [(few, 300, Layout::Row, Layout::Row), (300, few, Layout::Col, Layout::Col)] {
+                let (c, (alpha, beta)) = (self.pick(0, &Layout::DISTINCT), self.pick(1, &ROUNDING));
+                self.push((m, n, K_CHUNK + 5), |case| {
+                    *case = Case { a, b, c, alpha, beta, fill: Fill::Unit, ..case.clone() }
+                });
+            }
+        }
         let deep = [(1, 1, 10000), (2, 3, 5000), (mr, nr, 3000), (1, 500, 500), (500, 1, 500), (300, 2, 300)];
         let wide = [
             (300, 10, 784),

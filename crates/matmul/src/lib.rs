@@ -15,14 +15,17 @@
 //!
 //! The result's bits are the same on every CPU, at every thread count and in every layout.
 
+mod packed;
 #[cfg(feature = "parallel")]
 mod parallel;
 
+pub use matmul_blocked::{Bias, Epilogue, Identity};
 pub use matmul_core::{
     Availability, BatchMut, BatchProblem, BatchRef, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix,
     Problem, Promise, Scalar, TileShape,
 };
 pub use matmul_simd::{Element, Isa, Simd};
+pub use packed::PackedB;
 #[cfg(feature = "parallel")]
 pub use parallel::Parallel;
 

@@ -22,6 +22,11 @@ impl Parallel {
         Self { simd: Simd::new(), threads: Some(threads.max(1)) }
     }
 
+    /// The instruction set that it uses, unless it is unavailable.
+    pub fn isa(&self) -> Option<Isa> {
+        self.simd.isa()
+    }
+
     fn threads(&self) -> usize {
         self.threads.unwrap_or_else(rayon::current_num_threads)
     }
@@ -34,26 +39,27 @@ impl Default for Parallel {
 }
 
 struct Run<'a, T> {
-    threads: usize,
+    kernel: Parallel,
     problem: Problem<'a, T>,
 }
 
 impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
+    #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        matmul_parallel::gemm(kernel, self.threads, Blocking::of::<T, U>(), self.problem);
+        matmul_parallel::gemm(kernel, || self.kernel.threads(), Blocking::of::<T, U>(), self.problem);
     }
 }
 
 struct RunBatch<'a, T> {
-    threads: usize,
+    kernel: Parallel,
     batch: BatchProblem<'a, T>,
 }
 
 impl<T: Scalar> Visitor<T> for RunBatch<'_, T> {
     type Output = ();
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        matmul_parallel::gemm_batch(kernel, self.threads, Blocking::of::<T, U>(), self.batch);
+        matmul_parallel::gemm_batch(kernel, || self.kernel.threads(), Blocking::of::<T, U>(), self.batch);
     }
 }
 
@@ -82,11 +88,11 @@ impl<T: Element> Kernel<T> for Parallel {
     #[inline]
     fn run(&self, problem: Problem<'_, T>) {
         let isa = self.simd.isa().unwrap_or(Isa::Portable);
-        T::with_isa(isa, Run { threads: self.threads(), problem });
+        T::with_isa(isa, Run { kernel: *self, problem });
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
         let isa = self.simd.isa().unwrap_or(Isa::Portable);
-        T::with_isa(isa, RunBatch { threads: self.threads(), batch });
+        T::with_isa(isa, RunBatch { kernel: *self, batch });
     }
 }

@@ -8,16 +8,14 @@ use matmul_mnist::Mnist;
 use crate::cell::Effort;
 use crate::data;
 use crate::error::Error;
+use crate::groups;
 use crate::machine::{Machine, StealClock};
 use crate::matrix::Matrix;
 use crate::output;
 use crate::registry::{self, Chosen, Family, Libraries};
 use crate::render;
 use crate::report::{Report, SCHEMA};
-use crate::shapes::{self, Shape, Source};
-
-/// Time for each cell of a full run: 100 rounds of ten kernels for calls of up to 4 ms, ten rounds of 40 ms calls.
-const CELL: Duration = Duration::from_secs(4);
+use crate::shapes::{Shape, Source};
 
 /// What `--quick` may take until its last cell is done.
 const QUICK: Duration = Duration::from_secs(50);
@@ -33,7 +31,7 @@ pub(crate) struct Options {
     /// Only these kernels
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     kernels: Vec<String>,
-    /// Only these shapes: names, groups, sizes, MxKxN, or all
+    /// Only these shapes: groups (see --list), names, sizes, MxKxN or MxKxN/LAYOUT, or all
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     shapes: Vec<String>,
     /// Only these element types
@@ -54,6 +52,12 @@ pub(crate) struct Options {
     /// Most rounds of a cell
     #[arg(long, default_value_t = 100)]
     rounds: usize,
+    /// Most seconds of a cell; large ones get two to eight times as many
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
+    cell: f64,
+    /// Do not run the conformance kit first; each timed result is checked all the same
+    #[arg(long)]
+    skip_conform: bool,
     /// Seed of the operands and of the order of the kernels
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -69,9 +73,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
     let chosen = Chosen { names: options.kernels.clone(), filter: options.filter.clone() };
     chosen.check(&registry::names(&libraries))?;
     let shapes = match (options.shapes.is_empty(), options.quick) {
-        (false, _) => shapes::select(&options.shapes)?,
-        (true, true) => shapes::quick_set(),
-        (true, false) => shapes::default_set(),
+        (false, _) => groups::select(&options.shapes)?,
+        (true, true) => groups::quick_set(),
+        (true, false) => groups::table(),
     };
     let machine = Machine::detect();
     let threads = thread_counts(&options.threads, machine.affinity.len())?;
@@ -82,17 +86,24 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
     let mnist = images(options, &shapes)?;
     let report = empty_report(options, machine, mnist.as_ref());
     let deadline = options.quick.then(|| started + QUICK);
-    let effort = Effort { rounds: options.rounds, budget: CELL };
+    let effort = Effort { rounds: options.rounds, budget: Duration::from_secs_f64(options.cell) };
     let mut matrix = Matrix::new(report, libraries, chosen, shapes, mnist, options.blas_lib.clone());
     let settings: Vec<(usize, &str)> =
         threads.iter().flat_map(|&t| options.dtype.iter().map(move |d| (t, d.as_str()))).collect();
-    for &(threads, dtype) in &settings {
+    let has_rows = |&(threads, dtype): &(usize, &str)| match dtype {
+        "f64" => matrix.has_rows::<f64>(threads),
+        _ => matrix.has_rows::<f32>(threads),
+    };
+    if !settings.iter().any(has_rows) {
+        return Err(Error::NothingSelected);
+    }
+    for &(threads, dtype) in settings.iter().filter(|_| !options.skip_conform) {
         match dtype {
             "f64" => matrix.conformance::<f64>(threads, options.quick),
             _ => matrix.conformance::<f32>(threads, options.quick),
         }
     }
-    matrix.begin(settings.len(), effort, deadline)?;
+    matrix.begin(settings.len(), effort, deadline);
     let steal = StealClock::now();
     for &(threads, dtype) in &settings {
         match dtype {
@@ -120,6 +131,12 @@ fn thread_counts(asked: &[usize], cpus: usize) -> Result<Vec<usize>, Error> {
     }
 }
 
+/// A positive number of seconds that a [`Duration`] can hold.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if seconds > 0.0 && seconds < 1e6 { Ok(seconds) } else { Err("expected 0 to 1e6 seconds".into()) }
+}
+
 /// The images, if a shape wants them.
 fn images(options: &Options, shapes: &[Shape]) -> Result<Option<Mnist>, Error> {
     if shapes.iter().all(|shape| shape.source == Source::Normal) {
@@ -133,6 +150,9 @@ fn images(options: &Options, shapes: &[Shape]) -> Result<Option<Mnist>, Error> {
 
 fn empty_report(options: &Options, machine: Machine, mnist: Option<&Mnist>) -> Report {
     let mut notes = mnist.map_or_else(Vec::new, |m| m.notes.clone());
+    if options.skip_conform {
+        notes.push("the conformance kit did not run (--skip-conform)".into());
+    }
     if !machine.pinned {
         notes.push("this system does not let threads be bound to CPUs".into());
     }
@@ -166,15 +186,11 @@ fn list(libraries: &Libraries, threads: &[usize]) {
             println!("  {:20} {state}", entry.name());
         }
     }
-    let (default, quick) = (shapes::default_set(), shapes::quick_set());
+    let quick = groups::quick_set();
     println!("shapes (m x k x n):");
-    for shape in shapes::table() {
-        let set = match (quick.contains(&shape), default.contains(&shape)) {
-            (true, _) => "quick and default",
-            (false, true) => "default",
-            (false, false) => "by name, group or all",
-        };
-        println!("  {:20} {:12} {set}", shape.name, shape.group);
+    for shape in groups::table() {
+        let quick = if quick.contains(&shape) { "also in a quick run" } else { "" };
+        println!("  {:24} {:8} {quick}", shape.name, shape.group);
     }
 }
 

@@ -26,9 +26,8 @@ pub(crate) fn store<T: Scalar>(operands: &Operands<T>, dir: &Path) -> Result<(),
 
 /// Takes A and B from a folder.
 pub(crate) fn load<T: Scalar>(shape: &Shape, dir: &Path) -> Result<Operands<T>, Error> {
-    let Shape { m, k, n, batch, .. } = *shape;
-    let (a, b) = (read(&dir.join(A), m * k * batch)?, read(&dir.join(B), k * n * batch)?);
-    Ok(Operands { shape: shape.clone(), a, b, c: vec![T::NAN; m * n * batch] })
+    let (a, b) = Operands::<T>::lens(shape);
+    Ok(Operands::with_factors(shape, read(&dir.join(A), a)?, read(&dir.join(B), b)?))
 }
 
 /// Writes numbers as little-endian bytes.
@@ -74,7 +73,7 @@ mod tests {
     #[test]
     fn operands_come_back() {
         let dir = tempfile::tempdir().unwrap();
-        let shape = crate::shapes::select(&["256*32x32x32".into()]).unwrap().remove(0);
+        let shape = crate::groups::select(&["256x(32x32x32)/shared".into()]).unwrap().remove(0);
         let operands = Operands::<f64>::new(&shape, Images { train: &[], valid: &[] }, 1);
         store(&operands, dir.path()).unwrap();
         let back = load::<f64>(&shape, dir.path()).unwrap();

@@ -7,6 +7,7 @@
 
 mod bandwidth;
 mod bench;
+mod blocking;
 mod cell;
 mod conform;
 mod data;
@@ -14,6 +15,7 @@ mod dtype;
 mod error;
 mod exchange;
 mod gauge;
+mod groups;
 mod lesson;
 mod machine;
 mod matrix;
@@ -56,6 +58,8 @@ enum Command {
     Conform(conform::Options),
     /// Climb the lesson's ladder, from three loops to the BLAS
     Lesson(lesson::Options),
+    /// Print the caches of this machine and the block sizes of each kernel
+    Blocking,
     /// Run one kernel for a parent process
     #[command(hide = true)]
     Worker(worker::Options),
@@ -68,6 +72,10 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Conform(options) => conform::run(&options),
         Command::Lesson(options) => lesson::run(&options),
+        Command::Blocking => {
+            blocking::run();
+            Ok(true)
+        }
         Command::Worker(options) => worker::serve(&options).map(|()| true),
     };
     match result {

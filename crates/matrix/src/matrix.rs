@@ -48,9 +48,14 @@ pub(crate) struct Matrix {
 }
 
 /// What a cell's time is shared out by: large operands take seconds to make, and long calls need more time for as
-/// many rounds.
+/// many rounds. 2048³ are 17 Gflop, 4096³ 137.
 fn weight(shape: &Shape) -> u32 {
-    if shape.elements() > 1e7 { 4 } else { 1 }
+    match shape.flops() {
+        100e9.. => 8,
+        10e9.. => 4,
+        _ if shape.footprint() > 1e7 => 2,
+        _ => 1,
+    }
 }
 
 /// An element type on a number of threads, while its cells are measured.
@@ -95,6 +100,11 @@ impl Matrix {
         entries
     }
 
+    /// Whether a setting has a kernel that at least one shape wants.
+    pub(crate) fn has_rows<T: Dtype>(&self, threads: usize) -> bool {
+        !self.entries::<T>(threads).is_empty()
+    }
+
     /// Checks what will be measured in a setting. Before a quick run, an eighth of the kit's quick plan.
     pub(crate) fn conformance<T: Dtype>(&mut self, threads: usize, quick: bool) {
         let plan = if quick { Plan::quick().with_family_limit(1 << 21) } else { Plan::quick() };
@@ -106,18 +116,7 @@ impl Matrix {
     }
 
     /// Says what failed, and gets ready to measure so many settings.
-    ///
-    /// # Errors
-    /// [`Error::NothingSelected`] if no kernel is left.
-    pub(crate) fn begin(
-        &mut self,
-        settings: usize,
-        effort: Effort,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
-        if self.report.conformance.is_empty() {
-            return Err(Error::NothingSelected);
-        }
+    pub(crate) fn begin(&mut self, settings: usize, effort: Effort, deadline: Option<Instant>) {
         let failures = render::conformance_table(&self.report);
         if !failures.is_empty() {
             println!("Conformance failures:\n{}", failures.text());
@@ -127,7 +126,6 @@ impl Matrix {
         (self.effort, self.deadline) = (effort, deadline);
         // The threads of libraries go on spinning for a while after their last call.
         std::thread::sleep(Duration::from_millis(200));
-        Ok(())
     }
 
     /// Measures all shapes at one element type and thread count.
@@ -214,9 +212,9 @@ impl Matrix {
     /// What is left of a cell's time after it was prepared: a share of what is left until the deadline, if there is
     /// one.
     fn budget(&self, weight: u32, began: Instant) -> Duration {
-        let Some(deadline) = self.deadline else { return self.effort.budget };
+        let Some(deadline) = self.deadline else { return self.effort.budget * weight };
         let share = deadline.saturating_duration_since(began) * weight / self.left.max(weight);
-        share.saturating_sub(began.elapsed()).min(self.effort.budget)
+        share.saturating_sub(began.elapsed()).min(self.effort.budget * weight)
     }
 
     /// An entry on its way to becoming a row of the cell whose factors lie in `dir`.

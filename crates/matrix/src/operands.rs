@@ -1,6 +1,6 @@
 //! A and B of a cell, filled from MNIST or from a seeded generator, and the C that kernels write to.
 
-use matmul::{MatMut, MatRef, Scalar};
+use matmul::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Scalar};
 
 use crate::error::Error;
 use crate::shapes::{Layout, Shape, Source};
@@ -59,12 +59,18 @@ pub(crate) struct Images<'a> {
     pub(crate) valid: &'a [f32],
 }
 
-/// The factors of every product of a cell, one after the other, and one C for all of them.
+/// The memory of a cell: A, B and C of every product, one behind the other.
 pub(crate) struct Operands<T> {
     pub(crate) shape: Shape,
     pub(crate) a: Vec<T>,
     pub(crate) b: Vec<T>,
     pub(crate) c: Vec<T>,
+}
+
+/// The elements of one A, B and C with their padding.
+fn lens(shape: &Shape) -> [usize; 3] {
+    let Shape { m, k, n, .. } = *shape;
+    [shape.a.len((m, k)), shape.b.len((k, n)), shape.c.len((m, n))]
 }
 
 impl<T: Scalar> Operands<T> {
@@ -77,39 +83,99 @@ impl<T: Scalar> Operands<T> {
             Source::Train => images.train,
             Source::Valid => images.valid,
         };
-        let a = match pixels.get(..m * k * batch) {
+        let [a, b, _] = lens(shape);
+        let a = match pixels.get(..a * batch) {
             Some(pixels) if !pixels.is_empty() => pixels.iter().map(|&x| T::from_f64(x.into())).collect(),
-            _ => random.normal(m * k * batch),
+            _ => random.normal(a * batch),
         };
+        Self::with_factors(shape, a, random.normal(b * shape.count_b()))
+    }
+
+    /// Factors that were made elsewhere, of [`Operands::lens`] elements.
+    pub(crate) fn with_factors(shape: &Shape, a: Vec<T>, b: Vec<T>) -> Self {
         // NaN and not zero: zeroed pages would be mapped on the first write, inside a timed call.
-        Self { shape: shape.clone(), a, b: random.normal(k * n * batch), c: vec![T::NAN; m * n * batch] }
+        Self { shape: shape.clone(), a, b, c: vec![T::NAN; lens(shape)[2] * shape.batch] }
+    }
+
+    /// Elements of all matrices A, and of all matrices B.
+    pub(crate) fn lens(shape: &Shape) -> (usize, usize) {
+        let [a, b, _] = lens(shape);
+        (a * shape.batch, b * shape.count_b())
     }
 
     /// A and B of one product of the batch.
     pub(crate) fn factors(&self, index: usize) -> Result<(MatRef<'_, T>, MatRef<'_, T>), Error> {
-        let Shape { m, k, n, .. } = self.shape;
-        let (a, b) = (&self.a[index * m * k..][..m * k], &self.b[index * k * n..][..k * n]);
-        Ok((view(a, m, k, self.shape.a)?, view(b, k, n, self.shape.b)?))
+        let shape = &self.shape;
+        let [a, b, _] = lens(shape);
+        let index_b = if shape.shared_b { 0 } else { index };
+        let (dims_a, dims_b) = ((shape.m, shape.k), (shape.k, shape.n));
+        Ok((
+            view(&self.a[index * a..][..a], dims_a, shape.a.strides(dims_a))?,
+            view(&self.b[index_b * b..][..b], dims_b, shape.b.strides(dims_b))?,
+        ))
     }
 
-    /// One call: every product of the batch, C ← A·B.
-    pub(crate) fn multiply(&mut self, kernel: &dyn matmul::Kernel<T>) -> Result<(), Error> {
-        let Shape { m, k, n, batch, .. } = self.shape;
-        for index in 0..batch {
-            let a = view(&self.a[index * m * k..][..m * k], m, k, self.shape.a)?;
-            let b = view(&self.b[index * k * n..][..k * n], k, n, self.shape.b)?;
-            let c = MatMut::from_row_major(&mut self.c[index * m * n..][..m * n], m, n)?;
-            kernel.gemm(T::ONE, a, b, T::ZERO, c)?;
+    /// C of every product, row after row without padding.
+    pub(crate) fn result(&self) -> Result<Vec<T>, Error> {
+        let dims = (self.shape.m, self.shape.n);
+        let mut all = Vec::with_capacity(dims.0 * dims.1 * self.shape.batch);
+        for c in self.c.chunks_exact(lens(&self.shape)[2]) {
+            all.extend(view(c, dims, self.shape.c.strides(dims))?.to_vec());
+        }
+        Ok(all)
+    }
+
+    /// The views of a call, made once and not in the time of each.
+    pub(crate) fn call(&mut self) -> Result<Call<'_, T>, Error> {
+        let Self { shape, a, b, c } = self;
+        let (dims_a, dims_b, dims_c) = ((shape.m, shape.k), (shape.k, shape.n), (shape.m, shape.n));
+        let [step_a, step_b, step_c] = lens(shape).map(|len| len as isize);
+        let (offset, strides) = shape.c.strides(dims_c);
+        if shape.batch == 1 {
+            let (a, b) =
+                (view(a, dims_a, shape.a.strides(dims_a))?, view(b, dims_b, shape.b.strides(dims_b))?);
+            return Ok(Call::One(
+                a,
+                b,
+                MatMut::from_strided(c, offset, dims_c.0, dims_c.1, strides.0, strides.1)?,
+            ));
+        }
+        let batch = |data, layout: Layout, dims, step| {
+            let (offset, strides) = layout.strides(dims);
+            BatchRef::from_strided(data, offset, (shape.batch, step), dims, strides)
+        };
+        Ok(Call::Many(
+            batch(a, shape.a, dims_a, step_a)?,
+            batch(b, shape.b, dims_b, if shape.shared_b { 0 } else { step_b })?,
+            BatchMut::from_strided(c, offset, (shape.batch, step_c), dims_c, strides)?,
+        ))
+    }
+}
+
+/// What a kernel is called with.
+pub(crate) enum Call<'a, T> {
+    One(MatRef<'a, T>, MatRef<'a, T>, MatMut<'a, T>),
+    Many(BatchRef<'a, T>, BatchRef<'a, T>, BatchMut<'a, T>),
+}
+
+impl<T: Scalar> Call<'_, T> {
+    /// C ← A·B, once.
+    #[inline]
+    pub(crate) fn multiply(&mut self, kernel: &dyn Kernel<T>) -> Result<(), Error> {
+        match self {
+            Call::One(a, b, c) => kernel.gemm(T::ONE, *a, *b, T::ZERO, c.reborrow())?,
+            Call::Many(a, b, c) => kernel.gemm_batch(T::ONE, *a, *b, T::ZERO, c.reborrow())?,
         }
         Ok(())
     }
 }
 
-fn view<T>(data: &[T], nrows: usize, ncols: usize, layout: Layout) -> Result<MatRef<'_, T>, Error> {
-    Ok(match layout {
-        Layout::Row => MatRef::from_row_major(data, nrows, ncols)?,
-        Layout::Col => MatRef::from_col_major(data, nrows, ncols)?,
-    })
+fn view<T>(
+    data: &[T],
+    (nrows, ncols): (usize, usize),
+    (offset, (rs, cs)): (usize, (isize, isize)),
+) -> Result<MatRef<'_, T>, Error> {
+    Ok(MatRef::from_strided(data, offset, nrows, ncols, rs, cs)?)
 }
 
 #[cfg(test)]
@@ -119,7 +185,7 @@ mod tests {
     const NONE: Images<'static> = Images { train: &[], valid: &[] };
 
     fn shape(name: &str) -> Shape {
-        crate::shapes::select(&[name.into()]).unwrap().remove(0)
+        crate::groups::select(&[name.into()]).unwrap().remove(0)
     }
 
     #[test]
@@ -156,11 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn a_call_multiplies_the_whole_batch() {
-        let mut operands = Operands::<f32>::new(&shape("64*64x64x64"), NONE, 1);
-        operands.multiply(matmul::best()).unwrap();
-        assert!(operands.c.iter().all(|x| !x.is_nan()));
-        let transposed = Operands::<f32>::new(&shape("512x512x512-ta"), NONE, 1);
-        assert_eq!(transposed.factors(0).unwrap().0.rs(), 1);
+    fn a_call_fills_the_result_in_every_layout() {
+        for name in
+            ["64x(64x64x64)", "5x(3x4x5)/shared", "6x7x8/strided", "6x7x8/ld9", "6x7x8/reversed", "6x7x1/col"]
+        {
+            let mut operands = Operands::<f32>::new(&shape(name), NONE, 1);
+            operands.call().unwrap().multiply(matmul::best()).unwrap();
+            let result = operands.result().unwrap();
+            let Shape { m, n, batch, .. } = operands.shape;
+            assert!(result.len() == m * n * batch && result.iter().all(|x| !x.is_nan()), "{name}");
+        }
+    }
+
+    #[test]
+    fn layouts_are_the_strides_of_the_views() {
+        let strides = |name| {
+            let operands = Operands::<f32>::new(&shape(name), NONE, 1);
+            let (a, b) = operands.factors(0).unwrap();
+            [(a.rs(), a.cs()), (b.rs(), b.cs())]
+        };
+        assert_eq!(strides("6x7x8/tn"), [(1, 6), (8, 1)]);
+        assert_eq!(strides("6x7x8/strided"), [(14, 1), (15, 1)]);
+        assert_eq!(strides("6x7x8/reversed"), [(-7, -1), (-8, -1)]);
     }
 }

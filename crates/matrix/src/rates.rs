@@ -14,9 +14,9 @@ use crate::stats;
 /// Products below this many flops say nothing of a rate: what they cost is the call.
 const MIN_FLOPS: f64 = 1e5;
 
-/// The lowest rate of each kernel and element type, in flops per second.
+/// The lowest rate of each kernel and element type, in flops per second; with a vector, which memory slows, apart.
 #[derive(Debug, Default)]
-pub(crate) struct Rates(HashMap<(String, &'static str), f64>);
+pub(crate) struct Rates(HashMap<(String, &'static str, bool), f64>);
 
 impl Rates {
     /// A first guess: 64 x 64 x 64, which takes the slowest kernel about a millisecond. Not for a BLAS, which is fast
@@ -27,7 +27,7 @@ impl Rates {
         let warm = Batch { calls: 1, warm_up: true };
         for entry in entries.iter().filter(|e| e.family != Family::Blas && e.needs().is_none()) {
             let time = pool.install(|| time_calls(&mut operands, &*entry.kernel, warm));
-            self.note::<T>(entry.name(), shape.flops(), time.unwrap_or(0.0));
+            self.note::<T>(entry.name(), &shape, time.unwrap_or(0.0));
         }
     }
 
@@ -35,19 +35,20 @@ impl Rates {
     pub(crate) fn learn<T: Dtype>(&mut self, shape: &Shape, rows: &[Row]) {
         for row in rows.iter().filter(|row| !row.samples.is_empty()) {
             let seconds: Vec<f64> = row.samples.iter().map(|s| s.seconds).collect();
-            self.note::<T>(&row.kernel, shape.flops(), stats::median(&seconds));
+            self.note::<T>(&row.kernel, shape, stats::median(&seconds));
         }
     }
 
-    fn note<T: Dtype>(&mut self, kernel: &str, flops: f64, seconds: f64) {
+    fn note<T: Dtype>(&mut self, kernel: &str, shape: &Shape, seconds: f64) {
+        let flops = shape.flops();
         if flops >= MIN_FLOPS && seconds > 0.0 {
-            let rate = self.0.entry((kernel.to_owned(), T::NAME)).or_insert(f64::MAX);
+            let rate = self.0.entry((kernel.to_owned(), T::NAME, shape.is_gemv())).or_insert(f64::MAX);
             *rate = rate.min(flops / seconds);
         }
     }
 
     /// Seconds that a call will take; 0 if the kernel is new.
     pub(crate) fn expected<T: Dtype>(&self, kernel: &str, shape: &Shape) -> f64 {
-        self.0.get(&(kernel.to_owned(), T::NAME)).map_or(0.0, |rate| shape.flops() / rate)
+        self.0.get(&(kernel.to_owned(), T::NAME, shape.is_gemv())).map_or(0.0, |rate| shape.flops() / rate)
     }
 }

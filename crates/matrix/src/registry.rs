@@ -1,6 +1,6 @@
 //! Every kernel that can be a row: ours, the Rust peers, the linked BLAS and libraries loaded at run time.
 
-use matmul::{Availability, Kernel};
+use matmul::{Availability, BatchMut, BatchRef, Kernel, MatMut, MatRef, Problem, Promise, TileShape};
 use matmul_blas::Blas;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,61 @@ impl Libraries {
     }
 }
 
+/// The public calls, [`matmul::gemm`] and [`matmul::gemm_batch`], as people link them: on as many threads as the pool
+/// that they are called from has.
+struct Facade {
+    threads: usize,
+}
+
+impl<T: Dtype> Kernel<T> for Facade {
+    fn name(&self) -> &str {
+        "matmul"
+    }
+
+    fn availability(&self) -> Availability {
+        matmul::best::<T>().availability()
+    }
+
+    fn promise(&self) -> Promise {
+        matmul::best::<T>().promise()
+    }
+
+    fn tile_shape(&self) -> Option<TileShape> {
+        matmul::best::<T>().tile_shape()
+    }
+
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn run(&self, problem: Problem<'_, T>) {
+        matmul::best().run(problem);
+    }
+
+    #[inline]
+    fn gemm(
+        &self,
+        alpha: T,
+        a: MatRef<'_, T>,
+        b: MatRef<'_, T>,
+        beta: T,
+        c: MatMut<'_, T>,
+    ) -> Result<(), matmul::Error> {
+        matmul::gemm(alpha, a, b, beta, c)
+    }
+
+    fn gemm_batch(
+        &self,
+        alpha: T,
+        a: BatchRef<'_, T>,
+        b: BatchRef<'_, T>,
+        beta: T,
+        c: BatchMut<'_, T>,
+    ) -> Result<(), matmul::Error> {
+        matmul::gemm_batch(alpha, a, b, beta, c)
+    }
+}
+
 /// The kernels of a thread count. With more than one thread, only those that use exactly that many.
 pub(crate) fn entries<T: Dtype>(threads: usize, libraries: &Libraries) -> Vec<Entry<T>> {
     let own = if threads == 1 { matmul::all() } else { vec![matmul::parallel(threads)] };
@@ -78,6 +133,11 @@ pub(crate) fn entries<T: Dtype>(threads: usize, libraries: &Libraries) -> Vec<En
         .filter(|kernel| threads > 1 || (kernel.name() != "parallel" && !libraries.has(kernel.name())))
         .map(|kernel| Entry { family: Family::Own, detail: own_detail(kernel.name()), kernel })
         .collect();
+    entries.push(Entry {
+        family: Family::Own,
+        detail: format!("the public call; {}", own_detail("parallel")),
+        kernel: Box::new(Facade { threads }),
+    });
     entries.extend(matmul_peers::all(threads).into_iter().map(|kernel| Entry {
         family: Family::Peer,
         detail: format!("crate {}", kernel.name()),
@@ -157,12 +217,12 @@ mod tests {
     fn rows_of_each_thread_count() {
         let libraries = Libraries::load(&[]).unwrap();
         let serial = entries::<f64>(1, &libraries);
-        for name in ["simd", "blocked", "faer", "gemm", "matrixmultiply"] {
+        for name in ["matmul", "simd", "blocked", "faer", "gemm", "matrixmultiply"] {
             assert_eq!(serial.iter().filter(|e| e.name() == name).count(), 1, "{name}");
         }
         assert!(serial.iter().all(|e| e.name() != "parallel"));
         let threaded = entries::<f32>(2, &libraries);
-        assert_eq!(threaded.iter().filter(|e| e.family == Family::Own).count(), 1);
+        assert_eq!(threaded.iter().filter(|e| e.family == Family::Own).count(), 2);
         assert!(threaded.iter().all(|e| e.needs().is_some() || e.kernel.threads() == 2));
     }
 

@@ -181,7 +181,7 @@ impl Report {
             .iter()
             .find(|s| s.dtype == cell.dtype && s.threads == cell.threads)
             .map_or(&[][..], |s| &s.levels);
-        let bytes = cell.shape.elements() * if cell.dtype == "f64" { 8.0 } else { 4.0 };
+        let bytes = cell.shape.bytes(&cell.dtype);
         let limit = roofline::limit(cell.shape.flops(), bytes, peak, levels);
         self.cells[index].limit = Some(limit);
     }
@@ -276,7 +276,7 @@ pub(crate) mod tests {
             conformance: Vec::new(),
             settings: vec![Setting { dtype: "f32".into(), threads: 1, levels: vec![level] }],
             cells: vec![Cell {
-                shape: crate::shapes::select(&["50".into()]).unwrap().remove(0),
+                shape: crate::groups::select(&["50".into()]).unwrap().remove(0),
                 dtype: "f32".into(),
                 threads: 1,
                 fma: vec![110.0, 125.0],

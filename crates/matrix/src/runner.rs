@@ -26,7 +26,7 @@ impl<T: Scalar> Stage<'_, T> {
         let operands = &mut self.operands;
         operands.c.fill(T::NAN);
         let seconds = self.pool.install(|| time_calls(operands, kernel, Batch::cold()))?;
-        Ok((self.reference.check(&operands.c), seconds))
+        Ok((self.reference.check(&operands.result()?), seconds))
     }
 
     /// Seconds per call.
@@ -59,13 +59,13 @@ pub(crate) fn time_calls<T: Scalar>(
     kernel: &dyn Kernel<T>,
     Batch { calls, warm_up }: Batch,
 ) -> Result<f64, Error> {
+    let mut call = operands.call()?;
     if warm_up {
-        operands.multiply(kernel)?;
+        call.multiply(kernel)?;
     }
     let start = Instant::now();
     for _ in 0..calls {
-        operands.multiply(kernel)?;
-        black_box(&mut operands.c);
+        black_box(&mut call).multiply(kernel)?;
     }
     Ok(start.elapsed().as_secs_f64() / calls as f64)
 }
@@ -85,7 +85,7 @@ impl<T: Scalar> Runner<'_, T> {
             Runner::Here(kernel) => stage.verify(*kernel),
             Runner::Worker(worker) => {
                 let seconds = worker.verify(&mut stage.operands)?;
-                Ok((stage.reference.check(&stage.operands.c), seconds))
+                Ok((stage.reference.check(&stage.operands.result()?), seconds))
             }
         }
     }

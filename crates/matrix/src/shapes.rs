@@ -1,12 +1,10 @@
-//! The products that are measured: a table, and the names that select from it.
+//! A product that is measured: its sizes, how its matrices lie in memory, and the name that says both.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-
-/// How a factor lies in memory.
+/// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
@@ -14,6 +12,30 @@ pub(crate) enum Layout {
     Row,
     /// Column after column: a row-major matrix used transposed.
     Col,
+    /// Rows this many elements apart.
+    Ld(usize),
+    /// Row after row with the last element first: both strides negative.
+    Reversed,
+}
+
+impl Layout {
+    /// Elements that the matrix takes up, the padding included.
+    pub(crate) fn len(self, (nrows, ncols): (usize, usize)) -> usize {
+        match self {
+            Layout::Ld(ld) => nrows * ld,
+            Layout::Row | Layout::Col | Layout::Reversed => nrows * ncols,
+        }
+    }
+
+    /// Where element (0, 0) lies, and the row and column stride.
+    pub(crate) fn strides(self, (nrows, ncols): (usize, usize)) -> (usize, (isize, isize)) {
+        match self {
+            Layout::Row => (0, (ncols as isize, 1)),
+            Layout::Col => (0, (1, nrows as isize)),
+            Layout::Ld(ld) => (0, (ld as isize, 1)),
+            Layout::Reversed => (nrows * ncols - 1, (-(ncols as isize), -1)),
+        }
+    }
 }
 
 /// What A is filled with. B is always drawn from the standard normal distribution.
@@ -28,7 +50,7 @@ pub(crate) enum Source {
     Valid,
 }
 
-/// One product, or `batch` independent ones that are computed one after the other in each call.
+/// One product, or a strided batch of them in one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shape {
     pub(crate) name: String,
@@ -38,35 +60,100 @@ pub(crate) struct Shape {
     pub(crate) n: usize,
     pub(crate) a: Layout,
     pub(crate) b: Layout,
+    pub(crate) c: Layout,
+    /// Products in a call.
     pub(crate) batch: usize,
+    /// Whether all products of the batch have the same B.
+    pub(crate) shared_b: bool,
     pub(crate) source: Source,
 }
 
 impl Shape {
-    fn new(group: &str, m: usize, k: usize, n: usize) -> Self {
-        let (a, b, batch, source) = (Layout::Row, Layout::Row, 1, Source::Normal);
-        Self { name: format!("{m}x{k}x{n}"), group: group.into(), m, k, n, a, b, batch, source }
+    pub(crate) fn new(group: &str, m: usize, k: usize, n: usize) -> Self {
+        Self {
+            name: format!("{m}x{k}x{n}"),
+            group: group.into(),
+            m,
+            k,
+            n,
+            a: Layout::Row,
+            b: Layout::Row,
+            c: Layout::Row,
+            batch: 1,
+            shared_b: false,
+            source: Source::Normal,
+        }
     }
 
     /// size x size x size on seeded data.
     pub(crate) fn square(size: usize) -> Self {
-        Self::new("square", size, size, size)
+        Self::new("custom", size, size, size)
     }
 
-    fn images(self, source: Source) -> Self {
-        Self { source, ..self }
+    /// The shape of a name: `MxKxN` or `N` for `NxNxN`, with `/VARIANT` behind it if it is not plain, or
+    /// `COUNTx(MxKxN)`, with `/shared` if there is but one B. No size may be 0. Variants:
+    ///
+    /// | name | A, B and C |
+    /// |---|---|
+    /// | `nt`, `tn`, `tt` | for A and B in turn: `n` row-major, `t` column-major |
+    /// | `col` | A and B column-major, as `tt`; used where one of them is a vector |
+    /// | `strided` | all three with 7 elements between the rows |
+    /// | `reversed` | A and B with both strides negative |
+    /// | `ldN` | the rows of all three N elements apart |
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (sizes, variant) = name.split_once('/').map_or((name, None), |(s, v)| (s, Some(v)));
+        if let Some((count, product)) = sizes.strip_suffix(')').and_then(|s| s.split_once("x(")) {
+            let batch = count.parse().ok().filter(|&count| count > 0)?;
+            let shape = Self { batch, ..Self::plain(product)? };
+            let shared_b = match variant {
+                None => false,
+                Some("shared") => true,
+                Some(_) => return None,
+            };
+            return Some(Self { name: name.into(), shared_b, ..shape });
+        }
+        let shape = Self::plain(sizes)?;
+        match variant {
+            None => Some(shape),
+            Some(variant) => shape.in_layout(variant),
+        }
     }
 
-    fn a_transposed(self) -> Self {
-        Self { name: format!("{}-ta", self.name), a: Layout::Col, ..self }
+    fn plain(sizes: &str) -> Option<Self> {
+        let sizes: Option<Vec<usize>> =
+            sizes.split('x').map(|s| s.parse().ok().filter(|&size| size > 0)).collect();
+        match sizes?.as_slice() {
+            [size] => Some(Self::square(*size)),
+            [m, k, n] => Some(Self::new("custom", *m, *k, *n)),
+            _ => None,
+        }
     }
 
-    fn b_transposed(self) -> Self {
-        Self { name: format!("{}-tb", self.name), b: Layout::Col, ..self }
+    fn in_layout(self, variant: &str) -> Option<Self> {
+        use Layout::{Col, Ld, Reversed, Row};
+        let Self { k, n, .. } = self;
+        let (a, b, c) = match variant {
+            "nt" => (Row, Col, Row),
+            "tn" => (Col, Row, Row),
+            "tt" | "col" => (Col, Col, Row),
+            "strided" => (Ld(k + 7), Ld(n + 7), Ld(n + 7)),
+            "reversed" => (Reversed, Reversed, Row),
+            _ => {
+                let ld = variant.strip_prefix("ld")?.parse().ok().filter(|&ld| ld >= k.max(n))?;
+                (Ld(ld), Ld(ld), Ld(ld))
+            }
+        };
+        Some(Self { name: format!("{}/{variant}", self.name), a, b, c, ..self })
     }
 
-    fn times(self, batch: usize) -> Self {
-        Self { name: format!("{batch}*{}", self.name), batch, ..self }
+    /// Matrices B.
+    pub(crate) fn count_b(&self) -> usize {
+        if self.shared_b { 1 } else { self.batch }
+    }
+
+    /// Whether A or B is a vector: memory is the limit then, and GB/s say more than GFLOP/s.
+    pub(crate) fn is_gemv(&self) -> bool {
+        self.m == 1 || self.n == 1
     }
 
     /// Floating-point operations of one call: a multiplication and an addition for each of m·k·n terms.
@@ -74,10 +161,25 @@ impl Shape {
         2.0 * self.m as f64 * self.k as f64 * self.n as f64 * self.batch as f64
     }
 
-    /// Elements of A, B and C together.
+    /// Elements of A, B and C together, without padding.
     pub(crate) fn elements(&self) -> f64 {
         let (m, k, n) = (self.m as f64, self.k as f64, self.n as f64);
-        (m * k + k * n + m * n) * self.batch as f64
+        (m * k + m * n) * self.batch as f64 + k * n * self.count_b() as f64
+    }
+
+    /// Elements of memory, padding included; at most what an f64 can count.
+    pub(crate) fn footprint(&self) -> f64 {
+        let size = |layout, nrows: usize, ncols: usize| {
+            nrows as f64 * if let Layout::Ld(ld) = layout { ld } else { ncols } as f64
+        };
+        let (m, k, n) = (self.m, self.k, self.n);
+        (size(self.a, m, k) + size(self.c, m, n)) * self.batch as f64
+            + size(self.b, k, n) * self.count_b() as f64
+    }
+
+    /// Bytes of A, B and C together.
+    pub(crate) fn bytes(&self, dtype: &str) -> f64 {
+        self.elements() * if dtype == "f64" { 8.0 } else { 4.0 }
     }
 }
 
@@ -87,148 +189,51 @@ impl fmt::Display for Shape {
     }
 }
 
-const SQUARES: [usize; 14] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
-
-/// Every shape that has a name. A new one is one line.
-pub(crate) fn table() -> Vec<Shape> {
-    let shape = Shape::new;
-    let mut table = vec![
-        shape("mnist", 5, 784, 10).images(Source::Valid),
-        shape("mnist", 64, 784, 50).images(Source::Train),
-        shape("mnist", 10_000, 784, 10).images(Source::Valid),
-        shape("mnist", 50_000, 784, 10).images(Source::Train),
-    ];
-    table.extend(SQUARES.map(Shape::square));
-    table.extend([
-        shape("odd", 127, 129, 131),
-        shape("odd", 1000, 1000, 1001),
-        shape("odd", 255, 3000, 77),
-        shape("skinny", 4096, 64, 4096),
-        shape("skinny", 64, 4096, 64),
-        shape("skinny", 2000, 2000, 8),
-        shape("skinny", 8, 2000, 2000),
-        shape("gemv", 1, 1024, 1024),
-        shape("gemv", 1024, 1024, 1),
-        shape("transposed", 512, 512, 512).a_transposed(),
-        shape("transposed", 512, 512, 512).b_transposed(),
-        shape("transposed", 1024, 784, 50).a_transposed(),
-        shape("transposed", 1024, 784, 50).b_transposed(),
-        shape("batch", 32, 32, 32).times(256),
-        shape("batch", 64, 64, 64).times(64),
-    ]);
-    table
-}
-
-/// The shapes of a run that names none.
-pub(crate) fn default_set() -> Vec<Shape> {
-    table().into_iter().filter(|s| s.group == "mnist" || s.group == "square").collect()
-}
-
-/// The shapes of `--quick`: every size of MNIST product and one square for each level of the caches.
-pub(crate) fn quick_set() -> Vec<Shape> {
-    let squares = ["64x64x64", "256x256x256", "512x512x512"];
-    table().into_iter().filter(|s| s.group == "mnist" || squares.contains(&s.name.as_str())).collect()
-}
-
-/// The shapes that `names` select: `all`, a group, a name of the table, a bare size for a square, or any `MxKxN`.
-///
-/// # Errors
-/// [`Error::UnknownShape`] for any other name, [`Error::ShapeTooLarge`] if its elements cannot be counted or would
-/// take more than a terabyte.
-pub(crate) fn select(names: &[String]) -> Result<Vec<Shape>, Error> {
-    let table = table();
-    let mut chosen: Vec<Shape> = Vec::new();
-    for name in names {
-        let mut found: Vec<Shape> =
-            table.iter().filter(|s| name == "all" || s.name == *name || s.group == *name).cloned().collect();
-        if found.is_empty() {
-            found.push(parse(name).ok_or_else(|| unknown(name, &table))?);
-        }
-        for shape in found {
-            if shape.elements() > 1e11 {
-                return Err(Error::ShapeTooLarge { name: shape.name });
-            }
-            if !chosen.iter().any(|s| s.name == shape.name) {
-                chosen.push(shape);
-            }
-        }
-    }
-    Ok(chosen)
-}
-
-fn unknown(name: &str, table: &[Shape]) -> Error {
-    let mut known: Vec<String> = vec!["all".into()];
-    for shape in table {
-        if !known.contains(&shape.group) {
-            known.push(shape.group.clone());
-        }
-    }
-    known.extend(table.iter().map(|s| s.name.clone()));
-    Error::UnknownShape { name: name.into(), known: known.join(", ") }
-}
-
-/// `MxKxN`, or `N` for `NxNxN`; no size may be 0.
-fn parse(name: &str) -> Option<Shape> {
-    let sizes: Option<Vec<usize>> =
-        name.split('x').map(|s| s.parse().ok().filter(|&size| size > 0)).collect();
-    match sizes?.as_slice() {
-        [size] => Some(Shape::square(*size)),
-        [m, k, n] => Some(Shape::new("custom", *m, *k, *n)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(shapes: &[Shape]) -> Vec<&str> {
-        shapes.iter().map(|s| s.name.as_str()).collect()
-    }
-
-    fn selected(list: &[&str]) -> Result<Vec<Shape>, Error> {
-        select(&list.iter().map(ToString::to_string).collect::<Vec<_>>())
+    fn parse(name: &str) -> Shape {
+        Shape::parse(name).unwrap()
     }
 
     #[test]
-    fn names_are_unique() {
-        let table = table();
-        let mut sorted = names(&table);
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(sorted.len(), table.len());
+    fn names_say_sizes_and_layout() {
+        let shape = parse("3x4x5/tn");
+        assert_eq!((shape.m, shape.k, shape.n), (3, 4, 5));
+        assert_eq!((shape.a, shape.b, shape.name.as_str()), (Layout::Col, Layout::Row, "3x4x5/tn"));
+        assert_eq!(parse("7").name, "7x7x7");
+        assert_eq!(parse("3x4x5/ld8").c, Layout::Ld(8));
+        let batch = parse("6x(3x4x5)/shared");
+        assert_eq!((batch.batch, batch.count_b(), batch.name.as_str()), (6, 1, "6x(3x4x5)/shared"));
     }
 
     #[test]
-    fn names_groups_and_sizes_select() {
-        assert_eq!(names(&selected(&["gemv"]).unwrap()), ["1x1024x1024", "1024x1024x1"]);
-        let images = selected(&["5x784x10"]).unwrap();
-        assert_eq!((images[0].source, images[0].m, images[0].k, images[0].n), (Source::Valid, 5, 784, 10));
-        let custom = selected(&["3x4x5", "7", "3x4x5"]).unwrap();
-        assert_eq!(names(&custom), ["3x4x5", "7x7x7"]);
-        assert_eq!(custom[0].source, Source::Normal);
-        assert_eq!(selected(&["all"]).unwrap(), table());
-    }
-
-    #[test]
-    fn unknown_shapes_list_the_known() {
-        for bad in ["3x4", "0x1x1", "axbxc", "-1x2x3", "", "1x2x3x4"] {
-            let message = selected(&[bad]).unwrap_err().to_string();
-            assert!(message.contains(&format!("{bad:?}")) && message.contains("50000x784x10"), "{message}");
+    fn other_names_are_no_shapes() {
+        let bad = ["3x4", "0x1x1", "axbxc", "-1x2x3", "", "1x2x3x4", "3x4x5/x", "3x4x5/ld4", "0x(1x1x1)"];
+        for bad in bad.into_iter().chain(["2x(1x1x1)/tn", "2x(1x1x1", "3x4x5/shared"]) {
+            assert_eq!(Shape::parse(bad), None, "{bad}");
         }
-        assert!(matches!(selected(&["4000000000x2x3000000"]), Err(Error::ShapeTooLarge { .. })));
+    }
+
+    #[test]
+    fn layouts_reach_exactly_their_memory() {
+        for layout in [Layout::Row, Layout::Col, Layout::Ld(9), Layout::Reversed] {
+            let (offset, (rs, cs)) = layout.strides((3, 4));
+            let at = |i: isize, j: isize| offset as isize + i * rs + j * cs;
+            let corners = [at(0, 0), at(2, 0), at(0, 3), at(2, 3)];
+            assert_eq!(corners.iter().min(), Some(&0), "{layout:?}");
+            let last = *corners.iter().max().unwrap() as usize;
+            assert!(last < layout.len((3, 4)) && layout.len((3, 4)) <= last + 6, "{layout:?}");
+        }
     }
 
     #[test]
     fn work_counts_the_batch() {
-        let shape = &selected(&["256*32x32x32"]).unwrap()[0];
+        let shape = parse("256x(32x32x32)");
         assert_eq!(shape.flops(), 256.0 * 2.0 * 32768.0);
-        assert_eq!(shape.elements(), 256.0 * 3.0 * 1024.0);
-    }
-
-    #[test]
-    fn sets_are_in_the_table() {
-        assert_eq!(default_set().len(), 18);
-        assert_eq!(quick_set().len(), 7);
+        assert_eq!((shape.elements(), shape.footprint()), (256.0 * 3.0 * 1024.0, 256.0 * 3.0 * 1024.0));
+        assert_eq!(parse("256x(32x32x32)/shared").elements(), 513.0 * 1024.0);
+        assert_eq!(parse("2x3x4/ld10").footprint(), 70.0);
     }
 }

@@ -61,7 +61,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Compares a result. The bound of the whole comparison has room for the reference's own error.
+    /// Compares a result, the products row after row. The bound of the whole comparison has room for the reference's own error.
     pub(crate) fn check<T: Scalar>(&self, c: &[T]) -> Check {
         let own = gamma(self.k + 3, f64::EPSILON / 2.0);
         let bound = gamma(self.k + 3, T::UNIT_ROUNDOFF);
@@ -136,21 +136,24 @@ mod tests {
     use crate::operands::Images;
 
     fn setup<T: matmul::Element>(name: &str) -> (Operands<T>, Reference) {
-        let shape = crate::shapes::select(&[name.into()]).unwrap().remove(0);
+        let shape = crate::groups::select(&[name.into()]).unwrap().remove(0);
         let mut operands = Operands::<T>::new(&shape, Images { train: &[], valid: &[] }, 3);
         let reference = Reference::new(&operands, matmul::best()).unwrap();
-        operands.multiply(matmul::best()).unwrap();
+        operands.call().unwrap().multiply(matmul::best()).unwrap();
         (operands, reference)
     }
 
     #[test]
     fn right_results_pass() {
-        for name in ["5x784x10", "33x17x29", "512x512x512-ta", "256*32x32x32"] {
+        for name in ["5x784x10", "33x17x29", "99x512x70/tn", "16x(32x32x32)/shared", "33x17x29/strided"] {
             let (operands, reference) = setup::<f32>(name);
-            let check = reference.check(&operands.c);
+            let check = reference.check(&operands.result().unwrap());
             assert!(check.passed && check.error_ratio > 0.0 && check.error_ratio < 0.5, "{name} {check:?}");
             let (operands, reference) = setup::<f64>(name);
-            assert!(reference.check(&operands.c).passed && reference.own_check().passed, "{name}");
+            assert!(
+                reference.check(&operands.result().unwrap()).passed && reference.own_check().passed,
+                "{name}"
+            );
         }
     }
 
@@ -160,7 +163,7 @@ mod tests {
         let right = operands.c[500];
         for wrong in [f32::NAN, f32::INFINITY, 0.0, right * 1.0001] {
             operands.c[500] = wrong;
-            let check = reference.check(&operands.c);
+            let check = reference.check(&operands.result().unwrap());
             assert!(!check.passed && check.error_ratio > 1.0, "{wrong} {check:?}");
         }
     }

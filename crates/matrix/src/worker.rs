@@ -204,7 +204,7 @@ fn serve_cell<T: Dtype>(
     let kernel = entry.kernel;
     let mut operands = exchange::load::<T>(&shape, &dir)?;
     // The threads of the library are there after the first call at the latest.
-    operands.multiply(&*kernel)?;
+    operands.call()?.multiply(&*kernel)?;
     pin::pin_others(cpus.get(1..options.threads.min(cpus.len())).unwrap_or_default());
     send(&Answer::Ready)?;
     loop {

@@ -102,7 +102,9 @@ fn unknown_names_list_the_known() {
 fn list_names_kernels_and_shapes() {
     let out = matrix().args(["bench", "--list", "--threads", "1"]).output().unwrap();
     let listed = text(&out.stdout);
-    for name in ["naive-broadcast", "matrixmultiply", "simd-neon", "64x784x50", "512x512x512-ta"] {
+    for name in
+        ["naive-broadcast", "matrixmultiply", "simd-neon", "64x784x50", "512x512x512/tn", "64x(64x64x64)"]
+    {
         assert!(listed.contains(name), "{listed}");
     }
 }
@@ -162,7 +164,7 @@ fn a_worker_multiplies_what_lies_in_the_folder() {
     };
     let shape = serde_json::json!({
         "name": "2x3x1", "group": "custom", "m": 2, "k": 3, "n": 1,
-        "a": "row", "b": "row", "batch": 1, "source": "normal",
+        "a": "row", "b": "row", "c": "row", "batch": 1, "shared_b": false, "source": "normal",
     });
     let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f64", "dir": dir.path() } });
     assert_eq!(ask(cell), "Ready");

@@ -18,6 +18,10 @@
 //! # Ok::<(), matmul_core::Error>(())
 //! ```
 
+mod packed;
+
+pub use packed::gemm_packed;
+
 use matmul_blocked::{Blocking, MicroKernel, packs_a, row_oriented, tile_shape};
 use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 
@@ -31,8 +35,10 @@ const MIN_PANELS: usize = 4;
 /// The same where panels of A are copied first: over 128 columns the copies take 15 % of the time, over 512 4 %.
 const MIN_PANELS_PACKED: usize = 16;
 
-/// C ← α·A·B + β·C by the tiles of `kernel` on up to `threads` threads, fewer if the product is small.
-pub fn gemm<T, U>(kernel: U, threads: usize, blocking: Blocking, problem: Problem<'_, T>)
+/// C ← α·A·B + β·C by the tiles of `kernel` on up to `threads()` threads, fewer if the product is small. A product
+/// that is too small for two does not ask how many there are, which may start a pool.
+#[inline]
+pub fn gemm<T, U>(kernel: U, threads: impl FnOnce() -> usize, blocking: Blocking, problem: Problem<'_, T>)
 where
     T: Scalar,
     U: MicroKernel<T>,
@@ -40,9 +46,9 @@ where
     let work = multiply_adds(1, problem.m(), problem.n(), problem.k());
     // One piece per thread: four would balance better when the system holds a thread up, but cost 4 % at 1024³ and
     // 5 % at 384³ on two threads, in copies of A and B that they make for themselves.
-    match threads.min(work / MIN_WORK) {
+    match work / MIN_WORK {
         0 | 1 => matmul_blocked::gemm(kernel, blocking, problem),
-        pieces => gemm_in_pieces(kernel, pieces, blocking, problem),
+        most => gemm_in_pieces(kernel, threads().min(most), blocking, problem),
     }
 }
 
@@ -58,8 +64,12 @@ where
 
 /// C ← α·A·B + β·C for each product of a batch by the tiles of `kernel` on up to `threads` threads: the products
 /// are shared out first; where there are fewer of them than threads, each is cut into pieces.
-pub fn gemm_batch<T, U>(kernel: U, threads: usize, blocking: Blocking, mut batch: BatchProblem<'_, T>)
-where
+pub fn gemm_batch<T, U>(
+    kernel: U,
+    threads: impl Fn() -> usize,
+    blocking: Blocking,
+    mut batch: BatchProblem<'_, T>,
+) where
     T: Scalar,
     U: MicroKernel<T>,
 {
@@ -67,9 +77,12 @@ where
         return gemm(kernel, threads, blocking, problem);
     }
     let work = multiply_adds(batch.len(), batch.m(), batch.n(), batch.k());
-    let pieces = threads.min(work / MIN_WORK).max(1);
+    let pieces = match work / MIN_WORK {
+        0 | 1 => 1,
+        most => threads().clamp(1, most),
+    };
     if batch.len() < pieces {
-        batch.for_each(|problem| gemm(kernel, threads, blocking, problem));
+        batch.for_each(|problem| gemm(kernel, &threads, blocking, problem));
     } else {
         share_out(kernel, pieces, blocking, batch);
     }
@@ -164,10 +177,10 @@ impl<T: Scalar, U: MicroKernel<T>> Kernel<T> for Parallel<U> {
     }
 
     fn run(&self, problem: Problem<'_, T>) {
-        gemm(self.kernel, self.threads(), Blocking::of::<T, U>(), problem);
+        gemm(self.kernel, || self.threads(), Blocking::of::<T, U>(), problem);
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
-        gemm_batch(self.kernel, self.threads(), Blocking::of::<T, U>(), batch);
+        gemm_batch(self.kernel, || self.threads(), Blocking::of::<T, U>(), batch);
     }
 }

@@ -15,7 +15,7 @@ macro_rules! stamp_tile {
         #[target_feature(enable = $features)]
         unsafe fn $thin(t: &matmul_blocked::thin::ThinArgs<$t>) {
             // SAFETY: the caller's promise; the features are enabled here.
-            unsafe { matmul_blocked::thin::run::<$t, $vector>(t) }
+            unsafe { matmul_blocked::thin::run::<$t, $vector, { 2 * $mr }>(t) }
         }
 
         #[target_feature(enable = $features)]
