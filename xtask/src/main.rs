@@ -42,7 +42,7 @@ enum Task {
     /// Check every kernel against the conformance kit
     #[command(disable_help_flag = true)]
     Conform(Forward),
-    /// Climb the lesson's ladder, from three loops to BLAS
+    /// Climb the lesson's ladder, from three loops to BLAS; --update writes it into the chapters
     #[command(disable_help_flag = true)]
     Lesson(Forward),
     /// Fetch, verify and convert MNIST

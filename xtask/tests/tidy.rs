@@ -25,7 +25,7 @@ const EXTERNAL: [(&str, &[&str]); 8] = [
 ];
 
 /// The direction of dependencies inside the workspace; nothing goes against it.
-const INTERNAL: [(&str, &[&str]); 10] = [
+const INTERNAL: [(&str, &[&str]); 11] = [
     ("matmul-core", &[]),
     ("matmul-naive", &["matmul-core"]),
     ("matmul-blocked", &["matmul-core"]),
@@ -39,6 +39,7 @@ const INTERNAL: [(&str, &[&str]); 10] = [
         &["matmul-core", "matmul-naive", "matmul-blocked", "matmul-simd", "matmul-parallel", "matmul-blas"],
     ),
     ("matmul-einsum", &["matmul", "matmul-core"]),
+    ("matmul-lesson", &["matmul", "matmul-einsum", "matmul-mnist"]),
 ];
 
 fn root() -> PathBuf {

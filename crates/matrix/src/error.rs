@@ -15,6 +15,10 @@ pub(crate) enum Error {
     Threads { found: usize, max: usize },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: expected {expected}", path.display())]
+    Region { path: PathBuf, expected: String },
+    #[error("the images do not have the rows that they should: {0}")]
+    Images(#[from] ndarray::ShapeError),
     #[error(transparent)]
     Library(#[from] matmul_blas::LoadError),
     #[error("{} has no generated part", path.display())]

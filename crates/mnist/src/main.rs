@@ -1,6 +1,6 @@
 //! `mnist data` gets MNIST and checks it; `mnist show N` draws a digit.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use matmul_mnist::{Error, Manifest, Mnist, Options, PIXELS, Split, Step, draw, prepare_with};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Get the data set, verify it, and write its .npy files.
-    Data(Source),
+    Data(Options),
     /// Draw a digit in the terminal and as a PNG.
     Show {
         /// Index of the image in its split, from 0.
@@ -29,22 +29,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         png: Option<PathBuf>,
         #[command(flatten)]
-        source: Source,
+        source: Options,
     },
-}
-
-#[derive(Args)]
-struct Source {
-    /// A folder with the four IDX files or mnist.pkl.gz, the pickle itself, or an address of either
-    /// [default: the environment variable MATMUL_MNIST].
-    #[arg(long, value_name = "DIR_OR_URL")]
-    from: Option<String>,
-    /// Folder of downloads and .npy files.
-    #[arg(long, default_value = "data")]
-    dir: PathBuf,
-    /// Do not use the network.
-    #[arg(long)]
-    offline: bool,
 }
 
 fn main() -> ExitCode {
@@ -77,13 +63,12 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Prepares the data with a progress bar, which hides itself where the output is not a terminal.
-fn load(source: Source) -> Result<Mnist, Error> {
+fn load(options: Options) -> Result<Mnist, Error> {
     let bar = ProgressBar::no_length();
     if let Ok(style) = ProgressStyle::with_template("{wide_msg} {bar:24} {percent:>3}% {eta:>4}") {
         bar.set_style(style);
     }
-    let options = Options { dir: source.dir, from: source.from, offline: source.offline }.or_environment();
-    let result = prepare_with(&Manifest::builtin()?, &options, &mut |step: Step<'_>| {
+    let result = prepare_with(&Manifest::builtin()?, &options.or_environment(), &mut |step: Step<'_>| {
         if bar.message() != step.what {
             bar.reset_eta();
             bar.set_message(step.what.to_owned());

@@ -10,15 +10,23 @@ use std::time::Duration;
 /// Another process that fetches and converts needs a minute; ten are a hang.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How to get the data.
+/// How to get the data. With the feature `cli` these are clap's arguments `--data`, `--from` and `--offline`.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
 pub struct Options {
     /// Folder of downloads and .npy files.
+    #[cfg_attr(
+        feature = "cli",
+        arg(long = "data", alias = "dir", value_name = "DIR", default_value = "data")
+    )]
     pub dir: PathBuf,
     /// A folder with the four IDX files or the pickle (compressed or not), the pickle itself, a base address of the
-    /// IDX files, or the address of a `.pkl` or `.pkl.gz`. Then nothing else is tried.
+    /// IDX files, or the address of a `.pkl` or `.pkl.gz`. Then nothing else is tried. Without it: the environment
+    /// variable `MATMUL_MNIST`, the folder, the mirrors, a synthetic set.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR_OR_URL"))]
     pub from: Option<String>,
     /// Do not use the network.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub offline: bool,
 }
 
