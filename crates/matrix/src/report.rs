@@ -10,7 +10,7 @@ use crate::stats::{self, Quartiles};
 use crate::verify::Check;
 
 /// The version of the JSON; it grows when a field changes its meaning or goes.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// The kernel that "x naive" compares with.
 const NAIVE: &str = "naive-loops";
@@ -344,7 +344,7 @@ pub(crate) mod tests {
         let report = fixed();
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
-        assert!(json.starts_with("{\"schema\":1,"));
+        assert!(json.starts_with("{\"schema\":2,"));
         assert!(json.contains(r#"{"state":"skipped","why":"would take 17 s"}"#));
     }
 }

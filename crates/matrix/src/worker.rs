@@ -172,11 +172,7 @@ impl Drop for Worker {
 pub(crate) fn serve(options: &Options) -> Result<(), Error> {
     die_with_parent();
     let libraries = Libraries::load(&options.blas_lib)?;
-    // After loading: threads that a library starts inherit the mask of the one that loads it.
     let cpus = pin::cpus();
-    if let Some(&cpu) = cpus.first() {
-        pin::pin_current(cpu);
-    }
     let mut requests = std::io::stdin().lines().map_while(Result::ok);
     let mut next = receive(&mut requests)?;
     while let Some(Request::Cell { shape, dtype, dir }) = next {
@@ -203,9 +199,8 @@ fn serve_cell<T: Dtype>(
     };
     let kernel = entry.kernel;
     let mut operands = exchange::load::<T>(&shape, &dir)?;
-    // The threads of the library are there after the first call at the latest.
     operands.call()?.multiply(&*kernel)?;
-    pin::pin_others(cpus.get(1..options.threads.min(cpus.len())).unwrap_or_default());
+    pin_library(options.threads, cpus);
     send(&Answer::Ready)?;
     loop {
         let answer = match receive(requests)? {
@@ -219,6 +214,16 @@ fn serve_cell<T: Dtype>(
             other => return Ok(other),
         };
         send(&answer.unwrap_or_else(|err| Answer::Failed(err.to_string())))?;
+    }
+}
+
+/// Binds this thread and those of the library to a CPU each. A library that keeps its threads has them after the
+/// first call at the latest. One that starts them in each call, as BLIS does, lets them inherit this thread's mask:
+/// bound to one CPU they would wait for each other there, a thousand times slower, so then nothing is bound.
+fn pin_library(threads: usize, cpus: &[usize]) {
+    let others = pin::pin_others(cpus.get(1..threads.min(cpus.len())).unwrap_or_default());
+    if let (true, Some(&cpu)) = (others + 1 >= threads.min(cpus.len()), cpus.first()) {
+        pin::pin_current(cpu);
     }
 }
 
