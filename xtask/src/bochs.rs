@@ -80,7 +80,7 @@ pub(crate) fn boot(
     fs::read_to_string(&serial).map_err(|err| format!("{}: {err}", serial.display()))
 }
 
-/// Until the machine powers off.
+/// Until the machine powers off, or the time is up.
 fn emulate(packages: &Packages, dir: &Path) -> Result<(), String> {
     let message = |err: std::io::Error| format!("bochs: {err}");
     let log = fs::File::create(dir.join("bochs.out")).map_err(message)?;
@@ -100,7 +100,9 @@ fn emulate(packages: &Packages, dir: &Path) -> Result<(), String> {
     while child.try_wait().map_err(message)?.is_none() {
         if start.elapsed() > TIME_LIMIT {
             child.kill().and_then(|()| child.wait()).map_err(message)?;
-            return Err(format!("bochs had not ended after {} s", TIME_LIMIT.as_secs()));
+            // Not a reason to skip: everything was there, and a kernel that does not end is a failure.
+            eprintln!("bochs had not ended after {} s and was stopped", TIME_LIMIT.as_secs());
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
