@@ -18,6 +18,7 @@
 mod arena;
 mod blocking;
 mod cache;
+pub mod dot;
 mod epilogue;
 mod loops;
 mod micro;
@@ -34,7 +35,7 @@ pub use blocking::Blocking;
 pub use cache::Caches;
 pub use epilogue::{Bias, Epilogue, Identity};
 pub use loops::{gemm, gemm_batch, packs_a, row_oriented};
-pub use micro::{MicroKernel, PACK_SLACK, TileArgs};
+pub use micro::{Fast, MicroKernel, PACK_SLACK, TileArgs};
 pub use pack::pack_panel;
 pub use packed::{PackedB, PackedRef, gemm_packed};
 pub use portable::Portable;

@@ -26,6 +26,13 @@ pub trait MicroKernel<T: Scalar>: Copy + Send + Sync + 'static {
         Err(problem)
     }
 
+    /// Computes a product of few elements of C and a long k with k in the lanes, if this instruction set can and the
+    /// product is one; otherwise gives it back. Outside the contract, for [`Fast`] alone.
+    #[inline]
+    fn dot(self, problem: Problem<'_, T>) -> Result<(), Problem<'_, T>> {
+        Err(problem)
+    }
+
     /// Writes `src` (k × n, n ≤ `width`) as one panel: row p at `dst + p·width`.
     ///
     /// # Safety
@@ -34,6 +41,31 @@ pub trait MicroKernel<T: Scalar>: Copy + Send + Sync + 'static {
     unsafe fn pack(self, src: MatRef<'_, T>, width: usize, dst: *mut T) {
         // SAFETY: the caller's promise.
         unsafe { pack::panel(src, width, dst) }
+    }
+}
+
+/// A micro-kernel for [`Order::Fast`](matmul_core::Order): the same tiles, but dot products where they are faster.
+#[derive(Clone, Copy, Debug)]
+pub struct Fast<U>(pub U);
+
+impl<T: Scalar, U: MicroKernel<T>> MicroKernel<T> for Fast<U> {
+    const MR: usize = U::MR;
+    const NR: usize = U::NR;
+
+    #[inline(always)]
+    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>) {
+        self.0.run(alpha, a, b, fold, c);
+    }
+
+    #[inline]
+    fn thin(self, problem: Problem<'_, T>) -> Result<(), Problem<'_, T>> {
+        self.0.dot(problem).or_else(|problem| self.0.thin(problem))
+    }
+
+    #[inline]
+    unsafe fn pack(self, src: MatRef<'_, T>, width: usize, dst: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.pack(src, width, dst) }
     }
 }
 

@@ -24,6 +24,26 @@ pub enum Promise {
     ErrorBound,
 }
 
+/// The order in which the terms of a sum are added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// That of the numeric contract, in chunks of [`K_CHUNK`](crate::K_CHUNK): the same bits everywhere.
+    #[default]
+    Contract,
+    /// Whichever is fastest: k may be cut across lanes and accumulators, within the usual error bound.
+    Fast,
+}
+
+impl Order {
+    /// What a kernel that keeps the contract promises in this order.
+    pub fn promise(self) -> Promise {
+        match self {
+            Order::Contract => Promise::SameBits,
+            Order::Fast => Promise::ErrorBound,
+        }
+    }
+}
+
 /// The sizes at which a kernel changes its way of working. A conformance kit aims its shapes at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileShape {

@@ -54,7 +54,7 @@ mod view;
 pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use error::Error;
 pub use fold::Fold;
-pub use kernel::{Availability, Kernel, Problem, Promise, TileShape};
+pub use kernel::{Availability, Kernel, Order, Problem, Promise, TileShape};
 pub use matrix::Matrix;
 pub use scalar::Scalar;
 pub use view::{MatMut, MatRef};

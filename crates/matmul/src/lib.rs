@@ -22,7 +22,7 @@ mod parallel;
 pub use matmul_blocked::{Bias, Epilogue, Identity};
 pub use matmul_core::{
     Availability, BatchMut, BatchProblem, BatchRef, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix,
-    Problem, Promise, Scalar, TileShape,
+    Order, Problem, Promise, Scalar, TileShape,
 };
 pub use matmul_simd::{Element, Isa, Simd};
 pub use packed::PackedB;
@@ -104,6 +104,13 @@ pub fn best<T: Element>() -> &'static dyn Kernel<T> {
     chosen()
 }
 
+/// The fastest kernel here that does not: in [`Order::Fast`], which sums long rows along k where that is faster, as in
+/// matrix-vector products. The error bound is the usual one.
+pub fn fast<T: Element>() -> &'static dyn Kernel<T> {
+    static FAST: OnceLock<Best> = OnceLock::new();
+    FAST.get_or_init(|| Best::new().fast())
+}
+
 /// The best kernel split for `threads` threads of the current rayon pool.
 #[cfg(feature = "parallel")]
 pub fn parallel<T: Element>(threads: usize) -> Box<dyn Kernel<T>> {
@@ -121,6 +128,7 @@ pub fn all<T: Listed>() -> Vec<Box<dyn Kernel<T>>> {
     let isas = [Isa::Avx2, Isa::Avx512, Isa::Neon];
     kernels.extend(isas.map(|isa| Box::new(Simd::with_isa(isa)) as Box<dyn Kernel<T>>));
     kernels.push(Box::new(Simd::new()));
+    kernels.push(Box::new(Simd::new().fast()));
     #[cfg(feature = "parallel")]
     kernels.push(Box::new(Parallel::new()));
     kernels.extend(T::blas());

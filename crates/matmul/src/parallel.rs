@@ -1,5 +1,5 @@
-use matmul_blocked::{Blocking, MicroKernel};
-use matmul_core::{Availability, BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_blocked::{Blocking, Fast, MicroKernel};
+use matmul_core::{Availability, BatchProblem, Kernel, Order, Problem, Promise, Scalar, TileShape};
 use matmul_simd::{Element, Isa, Simd, Visitor};
 
 /// The best SIMD tile of this CPU on several threads.
@@ -9,17 +9,23 @@ use matmul_simd::{Element, Isa, Simd, Visitor};
 pub struct Parallel {
     simd: Simd,
     threads: Option<usize>,
+    order: Order,
 }
 
 impl Parallel {
     /// On as many threads as the current rayon pool has when it is called.
     pub fn new() -> Self {
-        Self { simd: Simd::new(), threads: None }
+        Self { simd: Simd::new(), threads: None, order: Order::Contract }
     }
 
     /// Split for `threads` threads, however many the pool has. 0 counts as 1.
     pub fn with_threads(threads: usize) -> Self {
-        Self { simd: Simd::new(), threads: Some(threads.max(1)) }
+        Self { threads: Some(threads.max(1)), ..Self::new() }
+    }
+
+    /// The same in [`Order::Fast`], named `parallel-fast`: outside the numeric contract.
+    pub fn fast(self) -> Self {
+        Self { order: Order::Fast, ..self }
     }
 
     /// The instruction set that it uses, unless it is unavailable.
@@ -47,7 +53,11 @@ impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
     #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        matmul_parallel::gemm(kernel, || self.kernel.threads(), Blocking::of::<T, U>(), self.problem);
+        let (threads, blocking) = (|| self.kernel.threads(), Blocking::of::<T, U>());
+        match self.kernel.order {
+            Order::Contract => matmul_parallel::gemm(kernel, threads, blocking, self.problem),
+            Order::Fast => matmul_parallel::gemm(Fast(kernel), threads, blocking, self.problem),
+        }
     }
 }
 
@@ -59,13 +69,20 @@ struct RunBatch<'a, T> {
 impl<T: Scalar> Visitor<T> for RunBatch<'_, T> {
     type Output = ();
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        matmul_parallel::gemm_batch(kernel, || self.kernel.threads(), Blocking::of::<T, U>(), self.batch);
+        let (threads, blocking) = (|| self.kernel.threads(), Blocking::of::<T, U>());
+        match self.kernel.order {
+            Order::Contract => matmul_parallel::gemm_batch(kernel, threads, blocking, self.batch),
+            Order::Fast => matmul_parallel::gemm_batch(Fast(kernel), threads, blocking, self.batch),
+        }
     }
 }
 
 impl<T: Element> Kernel<T> for Parallel {
     fn name(&self) -> &str {
-        "parallel"
+        match self.order {
+            Order::Contract => "parallel",
+            Order::Fast => "parallel-fast",
+        }
     }
 
     #[inline]
@@ -74,7 +91,7 @@ impl<T: Element> Kernel<T> for Parallel {
     }
 
     fn promise(&self) -> Promise {
-        Promise::SameBits
+        self.order.promise()
     }
 
     fn tile_shape(&self) -> Option<TileShape> {

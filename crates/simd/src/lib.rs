@@ -30,8 +30,8 @@ pub mod probe;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod stamp;
 
-use matmul_blocked::{Blocking, MicroKernel, gemm, gemm_batch, tile_shape};
-use matmul_core::{Availability, BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_blocked::{Blocking, Fast, MicroKernel, gemm, gemm_batch, tile_shape};
+use matmul_core::{Availability, BatchProblem, Kernel, Order, Problem, Promise, Scalar, TileShape};
 
 pub use dispatch::{Element, Isa, UnknownIsa, Visitor};
 
@@ -40,13 +40,14 @@ pub use dispatch::{Element, Isa, UnknownIsa, Visitor};
 pub struct Simd {
     isa: Result<Isa, &'static str>,
     name: &'static str,
+    order: Order,
 }
 
 impl Simd {
     /// With the best instruction set of this CPU, within what `MATMUL_MAX_ISA` allows.
     #[inline]
     pub fn new() -> Self {
-        Self { isa: Isa::best(), name: "simd" }
+        Self { isa: Isa::best(), name: "simd", order: Order::Contract }
     }
 
     /// With one instruction set; the kernel is unavailable if the CPU lacks it.
@@ -58,7 +59,16 @@ impl Simd {
             Isa::Avx512 => "simd-avx512",
             Isa::Neon => "simd-neon",
         };
-        Self { isa: if isa.is_available() { Ok(isa) } else { Err(isa.needs()) }, name }
+        Self {
+            isa: if isa.is_available() { Ok(isa) } else { Err(isa.needs()) },
+            name,
+            order: Order::Contract,
+        }
+    }
+
+    /// The same in [`Order::Fast`], named `simd-fast`: outside the numeric contract.
+    pub fn fast(self) -> Self {
+        Self { name: "simd-fast", order: Order::Fast, ..self }
     }
 
     /// The instruction set that it uses, unless it is unavailable.
@@ -82,22 +92,28 @@ impl<T: Scalar> Visitor<T> for Shape {
     }
 }
 
-struct Run<'a, T>(Problem<'a, T>);
+struct Run<'a, T>(Order, Problem<'a, T>);
 
 impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
     #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        gemm(kernel, Blocking::of::<T, U>(), self.0);
+        match self.0 {
+            Order::Contract => gemm(kernel, Blocking::of::<T, U>(), self.1),
+            Order::Fast => gemm(Fast(kernel), Blocking::of::<T, U>(), self.1),
+        }
     }
 }
 
-struct RunBatch<'a, T>(BatchProblem<'a, T>);
+struct RunBatch<'a, T>(Order, BatchProblem<'a, T>);
 
 impl<T: Scalar> Visitor<T> for RunBatch<'_, T> {
     type Output = ();
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        gemm_batch(kernel, Blocking::of::<T, U>(), self.0);
+        match self.0 {
+            Order::Contract => gemm_batch(kernel, Blocking::of::<T, U>(), self.1),
+            Order::Fast => gemm_batch(Fast(kernel), Blocking::of::<T, U>(), self.1),
+        }
     }
 }
 
@@ -115,7 +131,7 @@ impl<T: Element> Kernel<T> for Simd {
     }
 
     fn promise(&self) -> Promise {
-        Promise::SameBits
+        self.order.promise()
     }
 
     fn tile_shape(&self) -> Option<TileShape> {
@@ -126,10 +142,10 @@ impl<T: Element> Kernel<T> for Simd {
     fn run(&self, problem: Problem<'_, T>) {
         // An unavailable kernel is refused by Kernel::gemm; called directly, it computes the same bits portably.
         let isa = self.isa.unwrap_or(Isa::Portable);
-        T::with_isa(isa, Run(problem));
+        T::with_isa(isa, Run(self.order, problem));
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
-        T::with_isa(self.isa.unwrap_or(Isa::Portable), RunBatch(batch));
+        T::with_isa(self.isa.unwrap_or(Isa::Portable), RunBatch(self.order, batch));
     }
 }

@@ -59,6 +59,23 @@ macro_rules! stamp_tile {
             }
 
             #[inline]
+            fn dot<'a>(
+                self,
+                problem: matmul_core::Problem<'a, $t>,
+            ) -> Result<(), matmul_core::Problem<'a, $t>> {
+                #[target_feature(enable = $features)]
+                unsafe fn dot(t: &matmul_blocked::dot::DotArgs<$t>) {
+                    // SAFETY: the caller's promise; the features are enabled here.
+                    unsafe { matmul_blocked::dot::run::<$t, $vector>(t) }
+                }
+                let t = matmul_blocked::dot::DotArgs::new(problem, <$vector as Vector<$t>>::LANES)?;
+                // SAFETY: self exists only through detect(), so the CPU has the features, and the problem is
+                // borrowed for 'a.
+                unsafe { dot(&t) }
+                Ok(())
+            }
+
+            #[inline]
             unsafe fn pack(self, src: matmul_core::MatRef<'_, $t>, width: usize, dst: *mut $t) {
                 // SAFETY: the caller's promise; self exists only through detect(), so the CPU has the features.
                 unsafe { $pack(src, width, dst) }

@@ -31,6 +31,8 @@ fn certify<T: Element>() {
         let fingerprint =
             Fingerprint::of::<T>(&Simd::with_isa(isa)).expect("an instruction set that runs here");
         assert!(fingerprint.passed(), "{fingerprint}");
+        // Outside the contract: the bound, and all that every kernel keeps.
+        check::<T>(&Simd::with_isa(isa).fast(), &Plan::quick()).assert_passed();
     }
 }
 
