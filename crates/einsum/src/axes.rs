@@ -5,7 +5,7 @@ pub(crate) type Axis = usize;
 pub(crate) const MAX_AXES: usize = 128;
 
 /// A set of axes of one expression.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AxisSet(u128);
 
 impl AxisSet {
@@ -19,6 +19,10 @@ impl AxisSet {
 
     pub(crate) fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    pub(crate) fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(crate) fn is_empty(self) -> bool {

@@ -28,6 +28,7 @@ mod axes;
 mod compare;
 mod error;
 mod expression;
+mod greedy;
 mod layout;
 mod lowering;
 mod order;

@@ -3,6 +3,7 @@
 //! Source: D. G. A. Smith and J. Gray, opt_einsum, Journal of Open Source Software 3(26), 753 (2018).
 
 use crate::axes::AxisSet;
+use crate::greedy::greedy;
 
 /// Up to this many operands the best of all orders is found: 3⁸ = 6561 ways to part a subset in two.
 const MAX_OPTIMAL: usize = 8;
@@ -12,7 +13,7 @@ const MAX_OPTIMAL: usize = 8;
 pub enum Search {
     /// No order has fewer floating-point operations.
     Optimal,
-    /// Again and again the pair whose product is smallest compared with its operands.
+    /// Again and again the pair whose product is smallest compared with its operands: opt_einsum's greedy order.
     Greedy,
 }
 
@@ -97,33 +98,4 @@ fn emit(subset: usize, n: usize, best: &[Best], pairs: &mut Vec<Pair>) -> usize 
     let (left, right) = (emit(part, n, best, pairs), emit(subset ^ part, n, best, pairs));
     pairs.push(Pair { left, right, kept: best[subset].axes });
     n + pairs.len() - 1
-}
-
-/// The pair that shares an axis and whose result exceeds its operands least; pairs that share none last, the smallest
-/// result first.
-fn greedy(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> Vec<Pair> {
-    let mut live: Vec<(usize, AxisSet)> = terms.iter().copied().enumerate().collect();
-    let mut pairs = Vec::new();
-    while live.len() > 1 {
-        let product = |i: usize, j: usize| {
-            let others = live.iter().enumerate().filter(|&(l, _)| l != i && l != j).map(|(_, term)| term.1);
-            kept(live[i].1.union(live[j].1), others, output)
-        };
-        let all = (0..live.len()).flat_map(|i| (i + 1..live.len()).map(move |j| (i, j)));
-        let candidates = all.map(|(i, j)| {
-            let (a, b) = (live[i].1, live[j].1);
-            let size = product(i, j).size(lens);
-            let apart = a.intersection(b).is_empty();
-            let cost = if apart { size } else { size - a.size(lens) - b.size(lens) };
-            (apart, cost, i, j)
-        });
-        let (.., i, j) = candidates
-            .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
-            .expect("two operands make a pair");
-        let kept = product(i, j);
-        let (right, left) = (live.remove(j).0, live.remove(i).0);
-        live.push((terms.len() + pairs.len(), kept));
-        pairs.push(Pair { left, right, kept });
-    }
-    pairs
 }

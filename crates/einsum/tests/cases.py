@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
-"""Writes cases.npz beside this file: what NumPy makes of a few hundred expressions.
+"""Writes cases.npz and orders.tsv beside this file: what NumPy makes of a few hundred expressions, and in which order
+opt_einsum contracts some of many operands.
 
-Needs numpy, and opt_einsum for the FLOPs of the best orders:
+Needs numpy, and opt_einsum for the orders and their FLOPs:
     python3 -m venv VENV && VENV/bin/pip install numpy==2.4.6 opt_einsum==3.4.0 && VENV/bin/python cases.py
 
 The archive has two arrays. `cases` is text, a case a line, fields separated by tabs: the function, its argument, the
 FLOPs of opt_einsum's optimal order where there are three operands or more (else 0), then for each operand
 shape/strides/offset/length in elements, then for the result the shape. `values` has the f64 memory of the operands and
 the elements of the results one after the other, in the same order. An error has the result "error".
+
+orders.tsv has an expression a line, fields separated by tabs: the subscripts, the operands' shapes separated by slashes,
+the pairs of opt_einsum's greedy order (operands are numbered from 0, products go on from there) and its FLOPs.
 """
 
 import io
 import itertools
+import math
 import pathlib
+import string
 import zipfile
 
 import numpy as np
@@ -220,3 +226,46 @@ with zipfile.ZipFile(path, "w") as archive:
         entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
         archive.writestr(entry, data.getvalue(), zipfile.ZIP_DEFLATED, 9)
 print(f"{len(lines)} cases, {len(arrays['values'])} values, {path.stat().st_size} bytes")
+
+# Greedy orders, of networks given by their axes: which operands have each. Few lengths, so that many costs are equal.
+rng = np.random.default_rng(18)
+orders = []
+
+
+def network(count, axes, kept=()):
+    """Records the order for operands with these axes; `kept` and one in six others are the output's."""
+    labels = dict(zip(string.ascii_letters, [*axes, *kept]))
+    lens = {label: int(rng.integers(2, 5)) for label in labels}
+    output = "".join(label for i, label in enumerate(labels) if i >= len(axes) or rng.integers(6) == 0)
+    terms = ["".join(label for label, owners in labels.items() if i in owners) for i in range(count)]
+    shapes = [[lens[label] for label in term] for term in terms]
+
+    # A label that one operand alone has and the output has not is summed first here, but not by opt_einsum.
+    lone = {label for label, owners in labels.items() if len(set(owners)) == 1} - set(output)
+    flops = sum(math.prod(shape) for term, shape in zip(terms, shapes) if lone & set(term))
+    rest = ["".join(label for label in term if label not in lone) for term in terms]
+    path, info = opt_einsum.contract_path(
+        ",".join(rest) + "->" + output, *[[lens[label] for label in term] for term in rest],
+        shapes=True, optimize="greedy",
+    )
+    pairs = " ".join(numbers(sorted(pair)) for pair in opt_einsum.paths.linear_to_ssa(path))
+    fields = [",".join(terms) + "->" + output, "/".join(map(numbers, shapes)), pairs, str(flops + int(info.opt_cost))]
+    orders.append("\t".join(fields))
+
+
+for count in range(9, 17):
+    chain = [(i, i + 1) for i in range(count - 1)]
+    network(count, chain, [(0,), (count - 1,)])
+    network(count, [*chain, (0, count - 1)])
+    network(count, [(i, int(rng.integers(i))) for i in range(1, count)])
+    network(count, [(0, i) for i in range(1, count)], [(i,) for i in range(1, count)])
+    # Axes of one to four operands.
+    network(count, [rng.integers(count, size=rng.integers(1, 5)).tolist() for _ in range(count + 4)])
+    # A ring of six, some of whose operands come again.
+    network(count, [[i for i in range(count) if i % 6 in (j, (j + 1) % 6)] for j in range(6)])
+    # Three chains.
+    network(count, [(i, i + 3) for i in range(count - 3)], [(i,) for i in range(3)])
+    # A batch of chains.
+    network(count, [*chain, range(count)])
+path.with_name("orders.tsv").write_text("\n".join(orders) + "\n")
+print(f"{len(orders)} orders")

@@ -20,8 +20,8 @@ struct Expression {
 fn expression() -> impl Strategy<Value = Expression> {
     let term = || prop::collection::vec(prop::sample::select(&LABELS[..]), 0..5);
     let lens = prop::collection::vec(0usize..5, LABELS.len());
-    let inputs = prop::collection::vec(term(), 1..5);
-    let layouts = prop::collection::vec(any::<(u8, u64)>(), 5);
+    let inputs = prop::collection::vec(term(), 1..12);
+    let layouts = prop::collection::vec(any::<(u8, u64)>(), 12);
     (inputs, lens, layouts, any::<[bool; 6]>(), Just(LABELS.to_vec()).prop_shuffle()).prop_map(
         |(inputs, lens, layouts, stays, shuffled)| {
             let used = |label: &char| inputs.iter().any(|term: &Vec<char>| term.contains(label));
