@@ -34,7 +34,7 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     let out = bench(dir.path(), &args);
     assert!(out.status.success(), "{}", text(&out.stderr));
     let report = json(&dir.path().join("report.json"));
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     let cells = report["cells"].as_array().unwrap();
     let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["16x16x16", "3x5x7"]);
