@@ -46,9 +46,9 @@ where
     let work = multiply_adds(1, problem.m(), problem.n(), problem.k());
     // One piece per thread: four would balance better when the system holds a thread up, but cost 4 % at 1024³ and
     // 5 % at 384³ on two threads, in copies of A and B that they make for themselves.
-    match work / MIN_WORK {
-        0 | 1 => matmul_blocked::gemm(kernel, blocking, problem),
-        most => gemm_in_pieces(kernel, threads().min(most), blocking, problem),
+    match pieces(threads, work) {
+        1 => matmul_blocked::gemm(kernel, blocking, problem),
+        pieces => gemm_in_pieces(kernel, pieces, blocking, problem),
     }
 }
 
@@ -77,10 +77,7 @@ pub fn gemm_batch<T, U>(
         return gemm(kernel, threads, blocking, problem);
     }
     let work = multiply_adds(batch.len(), batch.m(), batch.n(), batch.k());
-    let pieces = match work / MIN_WORK {
-        0 | 1 => 1,
-        most => threads().clamp(1, most),
-    };
+    let pieces = pieces(&threads, work);
     if batch.len() < pieces {
         batch.for_each(|problem| gemm(kernel, &threads, blocking, problem));
     } else {
@@ -104,6 +101,16 @@ where
         || share_out(kernel, first, blocking, front),
         || share_out(kernel, pieces - first, blocking, back),
     );
+}
+
+/// Pieces for so many multiply-adds: one for each thread, but none with less than `MIN_WORK`. `threads` is not asked where
+/// one piece is the most.
+#[inline]
+fn pieces(threads: impl FnOnce() -> usize, work: usize) -> usize {
+    match work / MIN_WORK {
+        0 | 1 => 1,
+        most => threads().clamp(1, most),
+    }
 }
 
 fn multiply_adds(count: usize, m: usize, n: usize, k: usize) -> usize {

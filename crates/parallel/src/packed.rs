@@ -3,7 +3,7 @@
 use matmul_blocked::{Blocking, Epilogue, MicroKernel, PackedRef};
 use matmul_core::{Error, MatMut, MatRef, Scalar};
 
-use crate::{MIN_WORK, multiply_adds};
+use crate::{multiply_adds, pieces};
 
 /// The epilogue of a part of C that begins at row `i` and column `j` of the whole.
 #[derive(Clone, Copy)]
@@ -43,10 +43,7 @@ where
     U: MicroKernel<T>,
     E: Epilogue<T>,
 {
-    let pieces = match multiply_adds(1, c.nrows(), c.ncols(), a.ncols()) / MIN_WORK {
-        0 | 1 => 1,
-        most => threads().clamp(1, most),
-    };
+    let pieces = pieces(threads, multiply_adds(1, c.nrows(), c.ncols(), a.ncols()));
     if a.nrows() != c.nrows() || b.ncols() != c.ncols() {
         // Not to be split: the one place that names the error.
         return matmul_blocked::gemm_packed(kernel, blocking, (alpha, a, b), (beta, c), epilogue);
