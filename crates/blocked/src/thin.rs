@@ -86,40 +86,44 @@ fn strip_pays(m: usize, n: usize, lanes: usize) -> bool {
     m >= if n == 1 { lanes } else { 8 * lanes }
 }
 
-/// Computes the product. Call it from a function with the vector's target features. `SUMS` accumulators may be used.
+/// Computes the product. Call it from a function with both vectors' target features: `W` is the one that is the
+/// fastest to load across rows, `V` the one with the fastest multiply-adds.
 ///
 /// # Safety
-/// The CPU has `V`'s instructions, and the views of the problem that `t` was made from are still borrowed.
+/// The CPU has the instructions of `V` and `W`, and the views of the problem that `t` was made from are still
+/// borrowed.
 #[inline(always)]
-pub unsafe fn run<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArgs<T>) {
+pub unsafe fn run<T: Scalar, V: Transpose<T>, W: Transpose<T>>(t: &ThinArgs<T>) {
     macro_rules! pick {
         ($($n:literal)*) => {
             match t.n {
                 // SAFETY: the caller's promise, passed on.
-                $($n if t.b_cs == 1 => unsafe { row_groups::<T, V, $n, UNIT>(t) },
+                1 => unsafe { row_groups::<T, W, 1, GEMV_GROUPS, TRANSPOSED>(t) },
                 // SAFETY: as above.
-                $n => unsafe { row_groups::<T, V, $n, TRANSPOSED>(t) },)*
+                $($n if t.b_cs == 1 => unsafe { row_groups::<T, V, $n, 1, UNIT>(t) },
+                // SAFETY: as above.
+                $n => unsafe { row_groups::<T, V, $n, 1, TRANSPOSED>(t) },)*
                 n => unreachable!("{n} columns passed the check"),
             }
         };
     }
     if t.columns {
         // SAFETY: the caller's promise, passed on.
-        return unsafe { pick_strips::<T, V, SUMS>(t) };
+        return unsafe { pick_strips::<T, V>(t) };
     }
-    pick!(1 2 3 4 5 6 7 8 9 10)
+    pick!(2 3 4 5 6 7 8 9 10)
 }
 
-/// More columns than half of the accumulators are done in two parts, so that strips are wide: with one vector, the
-/// CPU fetches a line of each row and uses half of it (8 × 2000 × 2000 with AVX2: 28 % of the peak).
+/// More columns than fill half of the registers with sums are done in two parts, so that strips are wide: a row of B
+/// lies pages from the next, and with one vector of AVX2 the CPU fetches a line of each and uses half of it.
 ///
 /// # Safety
 /// As for [`run`], and columns of A are contiguous.
 #[inline(always)]
-unsafe fn pick_strips<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArgs<T>) {
+unsafe fn pick_strips<T: Scalar, V: Transpose<T>>(t: &ThinArgs<T>) {
     // SAFETY: the caller's promise, passed on.
     unsafe {
-        match (t.n, SUMS >= 24) {
+        match (t.n, V::REGISTERS >= 32) {
             (1, _) => strips::<T, V, 1, 0, 8>(t),
             (2, true) => strips::<T, V, 2, 0, 8>(t),
             (2, false) => strips::<T, V, 2, 0, 6>(t),
@@ -127,13 +131,13 @@ unsafe fn pick_strips<T: Scalar, V: Transpose<T>, const SUMS: usize>(t: &ThinArg
             (3, false) => strips::<T, V, 3, 0, 4>(t),
             (4, true) => strips::<T, V, 4, 0, 6>(t),
             (4, false) => strips::<T, V, 4, 0, 3>(t),
-            (5, true) => strips::<T, V, 5, 0, 4>(t),
-            (5, false) => strips::<T, V, 5, 0, 2>(t),
-            (6, true) => strips::<T, V, 6, 0, 4>(t),
-            (6, false) => strips::<T, V, 6, 0, 2>(t),
-            (7, true) => strips::<T, V, 7, 0, 3>(t),
+            (5, true) => strips::<T, V, 3, 2, 8>(t),
+            (5, false) => strips::<T, V, 3, 2, 4>(t),
+            (6, true) => strips::<T, V, 3, 3, 8>(t),
+            (6, false) => strips::<T, V, 3, 3, 4>(t),
+            (7, true) => strips::<T, V, 4, 3, 6>(t),
             (7, false) => strips::<T, V, 4, 3, 3>(t),
-            (8, true) => strips::<T, V, 8, 0, 3>(t),
+            (8, true) => strips::<T, V, 4, 4, 6>(t),
             (8, false) => strips::<T, V, 4, 4, 3>(t),
             (9, true) => strips::<T, V, 5, 4, 4>(t),
             (9, false) => strips::<T, V, 5, 4, 2>(t),
@@ -164,10 +168,8 @@ unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, con
             i += unsafe {
                 if rows >= G * V::LANES {
                     both::<T, V, N, M, G, DIRECT>((t, &rest), i, G * V::LANES, ks.clone())
-                } else if rows >= V::LANES {
-                    both::<T, V, N, M, 1, DIRECT>((t, &rest), i, V::LANES, ks.clone())
                 } else {
-                    both::<T, V, N, M, 1, PARTIAL>((t, &rest), i, rows, ks.clone())
+                    both::<T, V, N, M, 1, PARTIAL>((t, &rest), i, rows.min(V::LANES), ks.clone())
                 }
             };
         }
@@ -196,22 +198,45 @@ unsafe fn both<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, const
 }
 
 /// How rows of A come into the lanes: rows are contiguous and transposed; the same and b_cs is 1, which makes the N
-/// addresses of a step one register plus a constant; columns are contiguous; the same, less than a vector of them.
+/// addresses of a step one register plus a constant; columns are contiguous; the same, a vector of them or less.
 const TRANSPOSED: u8 = 0;
 const UNIT: u8 = 1;
 const DIRECT: u8 = 2;
 const PARTIAL: u8 = 3;
 
-/// Groups of `LANES` rows of a row-contiguous A.
+/// Groups of `LANES` rows of a row-contiguous A, G of them side by side while there are so many.
 ///
 /// # Safety
 /// As for [`run`], and rows of A are contiguous, n = N, and b_cs is 1 if so claimed.
 #[inline(always)]
-unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const HOW: u8>(t: &ThinArgs<T>) {
-    for i in (0..t.m).step_by(V::LANES) {
-        // SAFETY: rows i .. i + rows lie in A and C.
-        unsafe { group::<T, V, N, 1, HOW>(t, i, V::LANES.min(t.m - i), 0..t.k) };
+unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
+    t: &ThinArgs<T>,
+) {
+    let side_by_side = if apart(t.a_rs * size_of::<T>() as isize) { G * V::LANES } else { usize::MAX };
+    let mut i = 0;
+    while i < t.m {
+        let rows = t.m - i;
+        // SAFETY: these rows from i on lie in A and C.
+        unsafe {
+            if rows >= side_by_side {
+                group::<T, V, N, G, HOW>(t, i, side_by_side, 0..t.k);
+                i += side_by_side;
+            } else {
+                group::<T, V, N, 1, HOW>(t, i, V::LANES.min(rows), 0..t.k);
+                i += V::LANES;
+            }
+        }
     }
+}
+
+/// Groups of rows side by side for a product with a vector: as many chains of multiply-adds, of which one alone would
+/// wait for its latency.
+const GEMV_GROUPS: usize = 4;
+
+/// Whether rows so many bytes apart fall into enough sets of L1 for `GEMV_GROUPS` groups: below 1 KiB apart (modulo
+/// a page) 8 ways take 64 rows.
+fn apart(bytes: isize) -> bool {
+    bytes % 1024 != 0
 }
 
 /// The terms `ks` (from a multiple of 256) of `rows` rows of C from row i, in G vectors.
@@ -240,8 +265,7 @@ unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
             let fold = if p == 0 { Fold::first(t.beta) } else { Fold::Add };
             let sums = match HOW {
                 DIRECT | PARTIAL => chunk_direct::<T, V, N, G, HOW>(t, i, p, rows),
-                // Transposed rows come in groups of one vector.
-                _ => [chunk::<T, V, N, HOW>(t, i, p, &offsets); G],
+                _ => chunk::<T, V, N, G, HOW>(t, i, p, &offsets),
             };
             let alpha = V::splat(t.alpha);
             for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
@@ -307,49 +331,56 @@ unsafe fn chunk_direct<T: Scalar, V: Transpose<T>, const N: usize, const G: usiz
     }
 }
 
-/// The sums of one chunk of k from row `p` of B, for the rows of A at `i` and `offsets`.
+/// The sums of one chunk of k from row `p` of B, for G groups of rows of A at `i` and `offsets`.
 ///
 /// # Safety
 /// As for [`group`].
 #[inline(always)]
-unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const HOW: u8>(
+unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &ThinArgs<T>,
     i: usize,
     p: usize,
     offsets: &[isize; MAX_LANES],
-) -> [V; N] {
+) -> [[V; N]; G] {
     let depth = K_CHUNK.min(t.k - p);
     let whole = depth - depth % V::DEPTH;
     let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
+    let group_rs = V::LANES as isize * t.a_rs;
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
-        let mut sums = [V::splat(T::ZERO); N];
+        let mut sums = [[V::splat(T::ZERO); N]; G];
         let a = t.a.offset(i as isize * t.a_rs + p as isize);
-        let next = a.wrapping_offset(V::LANES as isize * t.a_rs);
         let mut b = t.b.offset(p as isize * t.b_rs);
         for q in (0..whole).step_by(V::DEPTH) {
-            // The next rows, while these are computed with: a quarter of them at each of the four steps through a
-            // line of 64 B.
-            for row in 0..V::LANES / 4 {
-                let row = q / V::DEPTH % 4 * (V::LANES / 4) + row;
-                V::prefetch(next.wrapping_offset(offsets[row] + q as isize));
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let a = a.offset(g as isize * group_rs + q as isize);
+                let next = a.wrapping_offset(G as isize * group_rs);
+                // The next rows, while these are computed with: a quarter of them at each of the four steps through
+                // a line of 64 B.
+                for row in 0..V::LANES / 4 {
+                    let row = q / V::DEPTH % 4 * (V::LANES / 4) + row;
+                    V::prefetch(next.wrapping_offset(offsets[row]));
+                }
+                let columns = V::columns(a, offsets);
+                for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {
+                    let b = b.wrapping_offset(d as isize * t.b_rs);
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        *sum = column.mul_add(V::splat(*b.offset(j as isize * b_cs)), *sum);
+                    }
+                }
             }
-            let columns = V::columns(a.add(q), offsets);
-            for &column in columns.iter().take(V::DEPTH) {
+            b = b.wrapping_offset(V::DEPTH as isize * t.b_rs);
+        }
+        for q in whole..depth {
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let mut lanes = [T::ZERO; MAX_LANES];
+                for (lane, &row) in lanes.iter_mut().zip(offsets).take(V::LANES) {
+                    *lane = *a.offset(g as isize * group_rs + row + q as isize);
+                }
+                let column = V::load(lanes.as_ptr());
                 for (j, sum) in sums.iter_mut().enumerate() {
                     *sum = column.mul_add(V::splat(*b.offset(j as isize * b_cs)), *sum);
                 }
-                b = b.wrapping_offset(t.b_rs);
-            }
-        }
-        for q in whole..depth {
-            let mut lanes = [T::ZERO; MAX_LANES];
-            for (lane, &row) in lanes.iter_mut().zip(offsets).take(V::LANES) {
-                *lane = *a.offset(row + q as isize);
-            }
-            let column = V::load(lanes.as_ptr());
-            for (j, sum) in sums.iter_mut().enumerate() {
-                *sum = column.mul_add(V::splat(*b.offset(j as isize * b_cs)), *sum);
             }
             b = b.wrapping_offset(t.b_rs);
         }

@@ -1,4 +1,4 @@
-//! What a tile needs of a register: nine operations, implemented once per instruction set and dtype.
+//! What a tile needs of a register: eight operations, implemented once per instruction set and dtype.
 
 use matmul_core::Scalar;
 
@@ -9,6 +9,9 @@ use matmul_core::Scalar;
 pub unsafe trait Vector<T: Scalar>: Copy {
     /// Elements in a register.
     const LANES: usize;
+
+    /// Registers of this kind that the CPU has.
+    const REGISTERS: usize;
 
     /// All lanes `x`.
     ///
@@ -85,6 +88,8 @@ pub struct Lanes<T, const N: usize>([T; N]);
 // SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
 unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
     const LANES: usize = N;
+    /// Not known; those of SSE2.
+    const REGISTERS: usize = 16;
 
     #[inline(always)]
     unsafe fn splat(x: T) -> Self {

@@ -19,6 +19,7 @@ pub(crate) struct F64x4(__m256d);
 // has n lanes set (masked-off lanes are neither read nor written) or the parts add up to n.
 unsafe impl Vector<f32> for F32x8 {
     const LANES: usize = 8;
+    const REGISTERS: usize = 16;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -90,6 +91,7 @@ unsafe impl Vector<f32> for F32x8 {
 // SAFETY: as for F32x8.
 unsafe impl Vector<f64> for F64x4 {
     const LANES: usize = 4;
+    const REGISTERS: usize = 16;
 
     #[inline(always)]
     unsafe fn splat(x: f64) -> Self {

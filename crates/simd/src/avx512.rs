@@ -30,6 +30,7 @@ macro_rules! impl_vector {
         // set; masked-off lanes are neither read nor written.
         unsafe impl Vector<$t> for $v {
             const LANES: usize = $lanes;
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             unsafe fn splat(x: $t) -> Self {

@@ -25,6 +25,7 @@ macro_rules! impl_vector {
         // which n elements are copied.
         unsafe impl Vector<$t> for $v {
             const LANES: usize = $lanes;
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             unsafe fn splat(x: $t) -> Self {

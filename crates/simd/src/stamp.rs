@@ -2,7 +2,7 @@
 //! and the `MicroKernel` impl that calls it.
 
 /// `stamp_tile!(Proof, element, Vector, function, mr = rows, Across, pack, thin, "features")`: a tile of
-/// `rows` × 2 vectors; packing and thin products load the vector `Across` across rows.
+/// `rows` × 2 vectors; packing and products with a vector load the vector `Across` across rows.
 macro_rules! stamp_tile {
     ($isa:ident, $t:ident, $vector:ident, $function:ident, mr = $mr:literal, $across:ident, $pack:ident, $thin:ident,
      $features:literal) => {
@@ -15,7 +15,7 @@ macro_rules! stamp_tile {
         #[target_feature(enable = $features)]
         unsafe fn $thin(t: &matmul_blocked::thin::ThinArgs<$t>) {
             // SAFETY: the caller's promise; the features are enabled here.
-            unsafe { matmul_blocked::thin::run::<$t, $vector, { 2 * $mr }>(t) }
+            unsafe { matmul_blocked::thin::run::<$t, $vector, $across>(t) }
         }
 
         #[target_feature(enable = $features)]
