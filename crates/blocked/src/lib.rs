@@ -34,7 +34,7 @@ use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
 pub use blocking::Blocking;
 pub use cache::Caches;
 pub use epilogue::{Bias, Epilogue, Identity};
-pub use loops::{gemm, gemm_batch, packs_a, row_oriented};
+pub use loops::{gemm, gemm_batch, gemm_one_tile, packs_a, row_oriented};
 pub use micro::{Fast, MicroKernel, PACK_SLACK, TileArgs};
 pub use pack::pack_panel;
 pub use packed::{PackedB, PackedRef, gemm_packed};

@@ -82,21 +82,34 @@ fn aliased<T>(v: MatRef<'_, T>) -> bool {
 const STAGE: usize = 32 * 32;
 
 /// C ← α·A·B + β·C by the tiles of `kernel`, on the calling thread.
-///
-/// What a product of one tile goes through is inlined into its caller: at 4³ the moving of views from function to
-/// function takes longer than the arithmetic.
 #[inline]
 pub fn gemm<T, U>(kernel: U, blocking: Blocking, mut problem: Problem<'_, T>)
 where
     T: Scalar,
     U: MicroKernel<T>,
 {
-    let one_tile = problem.m() <= U::MR && problem.n() <= U::NR && problem.k() <= K_CHUNK;
-    if one_tile && problem.b().cs() == 1 && problem.c().cs() == 1 {
-        let (alpha, a, b, fold) = (problem.alpha(), problem.a(), problem.b(), Fold::first(problem.beta()));
-        return kernel.run(alpha, a, b, fold, problem.into_c());
+    if !gemm_one_tile(kernel, &mut problem) {
+        gemm_by_shape(kernel, blocking, problem);
     }
-    gemm_by_shape(kernel, blocking, problem);
+}
+
+/// The whole product, if it is one tile and one chunk of k; otherwise false, and nothing is done.
+///
+/// It is inlined into its caller and takes the product by reference: at 4³ the moving of its views from function to
+/// function takes longer than the arithmetic.
+#[inline(always)]
+pub fn gemm_one_tile<T, U>(kernel: U, problem: &mut Problem<'_, T>) -> bool
+where
+    T: Scalar,
+    U: MicroKernel<T>,
+{
+    let fits = problem.m() <= U::MR && problem.n() <= U::NR && problem.k() <= K_CHUNK;
+    let one_tile = fits && problem.b().cs() == 1 && problem.c().cs() == 1;
+    if one_tile {
+        let (alpha, a, b, fold) = (problem.alpha(), problem.a(), problem.b(), Fold::first(problem.beta()));
+        kernel.run(alpha, a, b, fold, problem.c());
+    }
+    one_tile
 }
 
 /// Few columns or rows go to the thin kernel: all of a product, or those that a tile would be mostly empty for.

@@ -12,7 +12,6 @@ use core::ops::Range;
 
 use matmul_core::{Fold, K_CHUNK, Problem, Scalar};
 
-use crate::pack::row_offsets;
 use crate::vector::{MAX_LANES, Transpose};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
@@ -167,7 +166,7 @@ unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, con
             // SAFETY: rows i .. i + rows lie in A and C, and columns ..N and N.. in B and C.
             i += unsafe {
                 if rows >= G * V::LANES {
-                    both::<T, V, N, M, G, DIRECT>((t, &rest), i, G * V::LANES, ks.clone())
+                    both::<T, V, N, M, G, DIRECT>((t, &rest), i, V::LANES, ks.clone())
                 } else {
                     both::<T, V, N, M, 1, PARTIAL>((t, &rest), i, rows.min(V::LANES), ks.clone())
                 }
@@ -176,7 +175,7 @@ unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, con
     }
 }
 
-/// One strip for both parts of the columns; its number of rows.
+/// One strip for both parts of the columns, `lanes` rows in each vector; its number of rows.
 ///
 /// # Safety
 /// As for [`group`], for each of the parts.
@@ -184,17 +183,17 @@ unsafe fn strips<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, con
 unsafe fn both<T: Scalar, V: Transpose<T>, const N: usize, const M: usize, const G: usize, const HOW: u8>(
     (left, right): (&ThinArgs<T>, &ThinArgs<T>),
     i: usize,
-    rows: usize,
+    lanes: usize,
     ks: Range<usize>,
 ) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
-        group::<T, V, N, G, HOW>(left, i, rows, ks.clone());
+        group::<T, V, N, G, HOW>(left, i, 0..lanes, ks.clone());
         if M > 0 {
-            group::<T, V, M, G, HOW>(right, i, rows, ks);
+            group::<T, V, M, G, HOW>(right, i, 0..lanes, ks);
         }
     }
-    rows
+    G * lanes
 }
 
 /// How rows of A come into the lanes: rows are contiguous and transposed; the same and b_cs is 1, which makes the N
@@ -204,27 +203,28 @@ const UNIT: u8 = 1;
 const DIRECT: u8 = 2;
 const PARTIAL: u8 = 3;
 
-/// Groups of `LANES` rows of a row-contiguous A, G of them side by side while there are so many.
+/// Groups of `LANES` rows of a row-contiguous A, G of them side by side while there are so many. The last group takes
+/// rows of the one before once more, so that every lane has a row.
 ///
 /// # Safety
-/// As for [`run`], and rows of A are contiguous, n = N, and b_cs is 1 if so claimed.
+/// As for [`run`], and rows of A are contiguous, m ≥ `LANES`, n = N, and b_cs is 1 if so claimed.
 #[inline(always)]
 unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &ThinArgs<T>,
 ) {
-    let side_by_side = if apart(t.a_rs * size_of::<T>() as isize) { G * V::LANES } else { usize::MAX };
     let mut i = 0;
-    while i < t.m {
-        let rows = t.m - i;
-        // SAFETY: these rows from i on lie in A and C.
-        unsafe {
-            if rows >= side_by_side {
-                group::<T, V, N, G, HOW>(t, i, side_by_side, 0..t.k);
-                i += side_by_side;
-            } else {
-                group::<T, V, N, 1, HOW>(t, i, V::LANES.min(rows), 0..t.k);
-                i += V::LANES;
+    // SAFETY: rows i .. i + G * LANES and the last LANES rows lie in A and C.
+    unsafe {
+        if apart(t.a_rs * size_of::<T>() as isize) {
+            while t.m - i >= G * V::LANES {
+                group::<T, V, N, G, HOW>(t, i, 0..V::LANES, 0..t.k);
+                i += G * V::LANES;
             }
+        }
+        while i < t.m {
+            let start = i.min(t.m - V::LANES);
+            group::<T, V, N, 1, HOW>(t, start, i - start..V::LANES, 0..t.k);
+            i = start + V::LANES;
         }
     }
 }
@@ -233,39 +233,37 @@ unsafe fn row_groups<T: Scalar, V: Transpose<T>, const N: usize, const G: usize,
 /// wait for its latency.
 const GEMV_GROUPS: usize = 4;
 
-/// Whether rows so many bytes apart fall into enough sets of L1 for `GEMV_GROUPS` groups: below 1 KiB apart (modulo
-/// a page) 8 ways take 64 rows.
+/// Whether rows so many bytes apart fall into enough sets of L1 for `GEMV_GROUPS` groups: a multiple of 1 KiB apart,
+/// 32 rows would fill all 8 ways of four sets.
 fn apart(bytes: isize) -> bool {
     bytes % 1024 != 0
 }
 
-/// The terms `ks` (from a multiple of 256) of `rows` rows of C from row i, in G vectors.
+/// The terms `ks` (from a multiple of 256) of the rows of C from row i that are in `lanes` of each of G vectors.
 ///
 /// # Safety
-/// As for [`run`]; rows i .. i + rows lie in A and C and fill G vectors but for the last lanes, n = N, and A and B
-/// are as `HOW` says.
+/// As for [`run`]; rows i .. i + G * LANES lie in A and C, or with `PARTIAL` those in `lanes`, n = N, and A and B are
+/// as `HOW` says.
 #[inline(always)]
 unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &ThinArgs<T>,
     i: usize,
-    rows: usize,
+    lanes: Range<usize>,
     ks: Range<usize>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         let mut totals = [[V::splat(T::ZERO); N]; G];
-        let part = |g: usize| V::LANES.min(rows - g * V::LANES);
         if ks.start > 0 || Fold::first(t.beta) != Fold::Overwrite {
             for (g, totals) in totals.iter_mut().enumerate() {
-                read_c(t, i + g * V::LANES, part(g), totals);
+                read_c(t, i + g * V::LANES, lanes.clone(), totals);
             }
         }
-        let offsets = row_offsets(t.a_rs, rows.min(V::LANES));
         for p in ks.step_by(K_CHUNK) {
             let fold = if p == 0 { Fold::first(t.beta) } else { Fold::Add };
             let sums = match HOW {
-                DIRECT | PARTIAL => chunk_direct::<T, V, N, G, HOW>(t, i, p, rows),
-                _ => chunk::<T, V, N, G, HOW>(t, i, p, &offsets),
+                DIRECT | PARTIAL => chunk_direct::<T, V, N, G, HOW>(t, i, p, lanes.end),
+                _ => chunk::<T, V, N, G, HOW>(t, i, p),
             };
             let alpha = V::splat(t.alpha);
             for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
@@ -277,7 +275,7 @@ unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
             }
         }
         for (g, totals) in totals.iter().enumerate() {
-            write_c(t, i + g * V::LANES, part(g), totals);
+            write_c(t, i + g * V::LANES, lanes.clone(), totals);
         }
     }
 }
@@ -331,7 +329,10 @@ unsafe fn chunk_direct<T: Scalar, V: Transpose<T>, const N: usize, const G: usiz
     }
 }
 
-/// The sums of one chunk of k from row `p` of B, for G groups of rows of A at `i` and `offsets`.
+/// Elements of its own rows that a group of G > 1 asks for ahead: the next group's rows would fill L2.
+const ROW_AHEAD: isize = 256;
+
+/// The sums of one chunk of k from row `p` of B, for G groups of rows of A at `i`.
 ///
 /// # Safety
 /// As for [`group`].
@@ -340,11 +341,11 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
     t: &ThinArgs<T>,
     i: usize,
     p: usize,
-    offsets: &[isize; MAX_LANES],
 ) -> [[V; N]; G] {
     let depth = K_CHUNK.min(t.k - p);
     let whole = depth - depth % V::DEPTH;
     let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
+    let offsets: [isize; MAX_LANES] = core::array::from_fn(|lane| lane as isize * t.a_rs);
     let group_rs = V::LANES as isize * t.a_rs;
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
@@ -354,14 +355,14 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
         for q in (0..whole).step_by(V::DEPTH) {
             for (g, sums) in sums.iter_mut().enumerate() {
                 let a = a.offset(g as isize * group_rs + q as isize);
-                let next = a.wrapping_offset(G as isize * group_rs);
-                // The next rows, while these are computed with: a quarter of them at each of the four steps through
-                // a line of 64 B.
+                let next = a.wrapping_offset(if G == 1 { group_rs } else { ROW_AHEAD });
+                // While these are computed with: a quarter of the rows at each of the four steps through a line of
+                // 64 B.
                 for row in 0..V::LANES / 4 {
                     let row = q / V::DEPTH % 4 * (V::LANES / 4) + row;
-                    V::prefetch(next.wrapping_offset(offsets[row]));
+                    V::prefetch(next.wrapping_offset(row as isize * t.a_rs));
                 }
-                let columns = V::columns(a, offsets);
+                let columns = V::columns(a, &offsets);
                 for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {
                     let b = b.wrapping_offset(d as isize * t.b_rs);
                     for (j, sum) in sums.iter_mut().enumerate() {
@@ -374,7 +375,7 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
         for q in whole..depth {
             for (g, sums) in sums.iter_mut().enumerate() {
                 let mut lanes = [T::ZERO; MAX_LANES];
-                for (lane, &row) in lanes.iter_mut().zip(offsets).take(V::LANES) {
+                for (lane, &row) in lanes.iter_mut().zip(&offsets).take(V::LANES) {
                     *lane = *a.offset(g as isize * group_rs + row + q as isize);
                 }
                 let column = V::load(lanes.as_ptr());
@@ -388,28 +389,30 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
     }
 }
 
+/// The rows of C from row i that are in `lanes`; other lanes are unspecified.
+///
 /// # Safety
-/// As for [`group`]: rows i .. i + rows lie in C, rows ≤ LANES.
+/// As for [`group`]: the rows in `lanes` lie in C.
 #[inline(always)]
 unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
     t: &ThinArgs<T>,
     i: usize,
-    rows: usize,
+    lanes: Range<usize>,
     totals: &mut [V; N],
 ) {
     for (j, total) in totals.iter_mut().enumerate() {
-        if t.c_rs == 1 {
-            // SAFETY: rows i .. i + rows of column j are contiguous.
-            *total = unsafe { V::load_first(t.c.offset(i as isize + j as isize * t.c_cs), rows) };
+        if t.c_rs == 1 && lanes.start == 0 {
+            // SAFETY: rows i .. i + lanes.end of column j are contiguous.
+            *total = unsafe { V::load_first(t.c.offset(i as isize + j as isize * t.c_cs), lanes.end) };
             continue;
         }
-        let mut lanes = [T::ZERO; MAX_LANES];
-        for (l, lane) in lanes.iter_mut().enumerate().take(rows) {
+        let mut column = [T::ZERO; MAX_LANES];
+        for l in lanes.clone() {
             // SAFETY: (i + l, j) lies in C.
-            *lane = unsafe { *t.c.offset((i + l) as isize * t.c_rs + j as isize * t.c_cs) };
+            column[l] = unsafe { *t.c.offset((i + l) as isize * t.c_rs + j as isize * t.c_cs) };
         }
         // SAFETY: the array has room for any vector.
-        *total = unsafe { V::load(lanes.as_ptr()) };
+        *total = unsafe { V::load(column.as_ptr()) };
     }
 }
 
@@ -419,23 +422,23 @@ unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
 unsafe fn write_c<T: Scalar, V: Transpose<T>, const N: usize>(
     t: &ThinArgs<T>,
     i: usize,
-    rows: usize,
+    lanes: Range<usize>,
     totals: &[V; N],
 ) {
-    if t.c_rs == 1 {
+    if t.c_rs == 1 && lanes.start == 0 {
         for (j, total) in totals.iter().enumerate() {
-            // SAFETY: rows i .. i + rows of column j are contiguous.
-            unsafe { total.store_first(t.c.offset(i as isize + j as isize * t.c_cs), rows) };
+            // SAFETY: rows i .. i + lanes.end of column j are contiguous.
+            unsafe { total.store_first(t.c.offset(i as isize + j as isize * t.c_cs), lanes.end) };
         }
         return;
     }
-    let mut lanes = [[T::ZERO; MAX_LANES]; N];
-    for (total, column) in totals.iter().zip(&mut lanes) {
+    let mut columns = [[T::ZERO; MAX_LANES]; N];
+    for (total, column) in totals.iter().zip(&mut columns) {
         // SAFETY: the array has room for any vector.
         unsafe { total.store(column.as_mut_ptr()) };
     }
-    for l in 0..rows {
-        for (j, column) in lanes.iter().enumerate() {
+    for l in lanes {
+        for (j, column) in columns.iter().enumerate() {
             // SAFETY: (i + l, j) lies in C.
             unsafe { *t.c.offset((i + l) as isize * t.c_rs + j as isize * t.c_cs) = column[l] };
         }

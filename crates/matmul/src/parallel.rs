@@ -1,6 +1,6 @@
 use matmul_blocked::{Blocking, Fast, MicroKernel};
 use matmul_core::{Availability, BatchProblem, Kernel, Order, Problem, Promise, Scalar, TileShape};
-use matmul_simd::{Element, Isa, Simd, Visitor};
+use matmul_simd::{Element, Isa, OneTile, Simd, Visitor};
 
 /// The best SIMD tile of this CPU on several threads.
 ///
@@ -51,7 +51,6 @@ struct Run<'a, T> {
 
 impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
-    #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
         let (threads, blocking) = (|| self.kernel.threads(), Blocking::of::<T, U>());
         match self.kernel.order {
@@ -103,9 +102,11 @@ impl<T: Element> Kernel<T> for Parallel {
     }
 
     #[inline]
-    fn run(&self, problem: Problem<'_, T>) {
+    fn run(&self, mut problem: Problem<'_, T>) {
         let isa = self.simd.isa().unwrap_or(Isa::Portable);
-        T::with_isa(isa, Run { kernel: *self, problem });
+        if T::with_isa(isa, OneTile(&mut problem)) != Some(true) {
+            T::with_isa(isa, Run { kernel: *self, problem });
+        }
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {

@@ -55,7 +55,7 @@ macro_rules! isa_table {
         macro_rules! impl_element {
             ($t:ident) => {
                 impl Element for $t {
-                    #[inline]
+                    #[inline(always)]
                     fn with_isa<V: Visitor<Self>>(isa: Isa, visitor: V) -> Option<V::Output> {
                         match isa {
                             $($(#[$cfg])? Isa::$isa => $detect.map(|kernel| visitor.visit(kernel)),)*

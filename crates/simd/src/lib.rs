@@ -30,7 +30,7 @@ pub mod probe;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod stamp;
 
-use matmul_blocked::{Blocking, Fast, MicroKernel, gemm, gemm_batch, tile_shape};
+use matmul_blocked::{Blocking, Fast, MicroKernel, gemm, gemm_batch, gemm_one_tile, tile_shape};
 use matmul_core::{Availability, BatchProblem, Kernel, Order, Problem, Promise, Scalar, TileShape};
 
 pub use dispatch::{Element, Isa, UnknownIsa, Visitor};
@@ -92,11 +92,22 @@ impl<T: Scalar> Visitor<T> for Shape {
     }
 }
 
+/// [`gemm_one_tile`], as a visitor.
+#[derive(Debug)]
+pub struct OneTile<'p, 'a, T>(pub &'p mut Problem<'a, T>);
+
+impl<T: Scalar> Visitor<T> for OneTile<'_, '_, T> {
+    type Output = bool;
+    #[inline(always)]
+    fn visit<U: MicroKernel<T>>(self, kernel: U) -> bool {
+        gemm_one_tile(kernel, self.0)
+    }
+}
+
 struct Run<'a, T>(Order, Problem<'a, T>);
 
 impl<T: Scalar> Visitor<T> for Run<'_, T> {
     type Output = ();
-    #[inline]
     fn visit<U: MicroKernel<T>>(self, kernel: U) {
         match self.0 {
             Order::Contract => gemm(kernel, Blocking::of::<T, U>(), self.1),
@@ -139,10 +150,12 @@ impl<T: Element> Kernel<T> for Simd {
     }
 
     #[inline]
-    fn run(&self, problem: Problem<'_, T>) {
+    fn run(&self, mut problem: Problem<'_, T>) {
         // An unavailable kernel is refused by Kernel::gemm; called directly, it computes the same bits portably.
         let isa = self.isa.unwrap_or(Isa::Portable);
-        T::with_isa(isa, Run(self.order, problem));
+        if T::with_isa(isa, OneTile(&mut problem)) != Some(true) {
+            T::with_isa(isa, Run(self.order, problem));
+        }
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
