@@ -280,8 +280,8 @@ unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
     }
 }
 
-/// Bytes of a strip of A that are asked for ahead of their use: rows lie pages apart, where no prefetcher of the CPU
-/// follows.
+/// Bytes of a strip of A that are asked for, into L1, ahead of their use: rows lie pages apart, where no prefetcher of
+/// the CPU follows. Into L2, 1 × 1000 × 1000 is 6 % slower.
 const STRIP_AHEAD: usize = 4096;
 
 /// The sums of one chunk of k from row `p` of B, for G vectors of rows of a column-contiguous A at `i`.
@@ -306,7 +306,7 @@ unsafe fn chunk_direct<T: Scalar, V: Transpose<T>, const N: usize, const G: usiz
         for _ in 0..K_CHUNK.min(t.k - p) {
             let next = a.wrapping_offset(ahead.wrapping_mul(t.a_cs));
             for l in 0..lines {
-                V::prefetch(next.wrapping_add(l * line));
+                V::prefetch::<1>(next.wrapping_add(l * line));
             }
             let mut columns = [V::splat(T::ZERO); G];
             for (g, column) in columns.iter_mut().enumerate() {
@@ -360,7 +360,7 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
                 // 64 B.
                 for row in 0..V::LANES / 4 {
                     let row = q / V::DEPTH % 4 * (V::LANES / 4) + row;
-                    V::prefetch(next.wrapping_offset(row as isize * t.a_rs));
+                    V::prefetch::<2>(next.wrapping_offset(row as isize * t.a_rs));
                 }
                 let columns = V::columns(a, &offsets);
                 for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {

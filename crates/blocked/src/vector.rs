@@ -64,11 +64,11 @@ pub const MAX_LANES: usize = 16;
 /// # Safety
 /// As for [`Vector`].
 pub unsafe trait Transpose<T: Scalar>: Vector<T> {
-    /// Asks for the cache line at `p`, which need not be an address, to be brought into L2.
+    /// Asks for the cache line at `p`, which need not be an address, to be brought into the cache of `LEVEL` 1 or 2.
     ///
     /// # Safety
     /// As for [`Vector::splat`].
-    unsafe fn prefetch(p: *const T);
+    unsafe fn prefetch<const LEVEL: u8>(p: *const T);
 
     /// Consecutive elements of each row that [`Transpose::columns`] takes: those of 128 bits, 4 or 2.
     const DEPTH: usize;

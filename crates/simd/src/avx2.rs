@@ -159,9 +159,14 @@ unsafe impl Transpose<f32> for F32x8 {
     const DEPTH: usize = 4;
 
     #[inline(always)]
-    unsafe fn prefetch(p: *const f32) {
-        // SAFETY: a hint for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    unsafe fn prefetch<const LEVEL: u8>(p: *const f32) {
+        // SAFETY: hints for any address.
+        unsafe {
+            match LEVEL {
+                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
+                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
+            }
+        }
     }
 
     /// Rows i and i + 4 in the halves of a register, then 4 × 4 squares in both halves: 8 loads and 8 shuffles for
@@ -192,9 +197,14 @@ unsafe impl Transpose<f64> for F64x4 {
     const DEPTH: usize = 2;
 
     #[inline(always)]
-    unsafe fn prefetch(p: *const f64) {
-        // SAFETY: a hint for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    unsafe fn prefetch<const LEVEL: u8>(p: *const f64) {
+        // SAFETY: hints for any address.
+        unsafe {
+            match LEVEL {
+                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
+                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
+            }
+        }
     }
 
     /// Rows i and i + 2 in the halves of a register, then 2 × 2 squares in both halves.

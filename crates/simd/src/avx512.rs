@@ -118,9 +118,14 @@ unsafe impl Transpose<f32> for F32x16 {
     const DEPTH: usize = 4;
 
     #[inline(always)]
-    unsafe fn prefetch(p: *const f32) {
-        // SAFETY: a hint for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    unsafe fn prefetch<const LEVEL: u8>(p: *const f32) {
+        // SAFETY: hints for any address.
+        unsafe {
+            match LEVEL {
+                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
+                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
+            }
+        }
     }
 
     /// As for AVX2, in four quarters.
@@ -149,9 +154,14 @@ unsafe impl Transpose<f64> for F64x8 {
     const DEPTH: usize = 2;
 
     #[inline(always)]
-    unsafe fn prefetch(p: *const f64) {
-        // SAFETY: a hint for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    unsafe fn prefetch<const LEVEL: u8>(p: *const f64) {
+        // SAFETY: hints for any address.
+        unsafe {
+            match LEVEL {
+                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
+                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
+            }
+        }
     }
 
     /// As for AVX2, in four quarters.

@@ -83,7 +83,7 @@ unsafe impl Transpose<f32> for F32x4 {
 
     /// No intrinsic for it is stable.
     #[inline(always)]
-    unsafe fn prefetch(_: *const f32) {}
+    unsafe fn prefetch<const LEVEL: u8>(_: *const f32) {}
 
     /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
     #[inline(always)]
@@ -112,7 +112,7 @@ unsafe impl Transpose<f64> for F64x2 {
 
     /// No intrinsic for it is stable.
     #[inline(always)]
-    unsafe fn prefetch(_: *const f64) {}
+    unsafe fn prefetch<const LEVEL: u8>(_: *const f64) {}
 
     #[inline(always)]
     unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
