@@ -20,6 +20,7 @@ mod blocking;
 mod cache;
 pub mod dot;
 mod epilogue;
+mod gemv;
 mod loops;
 mod micro;
 mod pack;

@@ -44,19 +44,24 @@ const L2_BYTES_WIDE: usize = 1 << 20;
 /// Rows that lie a multiple of this many bytes apart fall into one set of an L1 with 64 sets of 64 B lines, so that
 /// MR of them evict each other. At half of it reading in place is still the better choice (512³: 92 % against 88 %).
 const ALIASING_BYTES: usize = 4096;
+/// The most rows that aliased rows of A are read in place by, the ways of L1: tiles of 12 rows with AVX-512 take 8
+/// (f32 at 64 × 4096 × 64 97 % instead of 85 %, at 1024³ as fast as copies, f64 at 128 × 512 × 128 98 % instead of
+/// 96 %). Tiles of fewer rows, AVX2's, have copies (512 × 1024 × 512 87 % instead of 83 %).
+const ALIASED_ROWS: usize = 8;
 
 /// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
 /// touch 256 pages for each panel.
 const PACK_B_ROWS: usize = 16;
 
 /// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a
-/// cache line of its own; when its rows alias in L1, they would not stay there (85 % instead of 88 % at 1024³).
+/// cache line of its own; when its rows alias in L1, they would not stay there.
 pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
     packs_rows_of::<T, U>(problem.a(), problem.n())
 }
 
 fn packs_rows_of<T: Scalar, U: MicroKernel<T>>(a: MatRef<'_, T>, n: usize) -> bool {
-    n.div_ceil(U::NR) >= PACK_A_MIN_PANELS && (a.cs() != 1 || aliased(a))
+    let hostile = a.cs() != 1 || (aliased(a) && U::MR <= ALIASED_ROWS);
+    hostile && n.div_ceil(U::NR) >= PACK_A_MIN_PANELS
 }
 
 /// Whether B is copied into panels: when its rows are not contiguous, which tiles need, or when it is used often
@@ -372,7 +377,8 @@ impl<'a, T: Scalar, U: MicroKernel<T>, E: Epilogue<T>> Product<'a, T, U, E> {
     /// LOOP 2 and LOOP 1: columns `j`, all of rows `p` of B for one panel of rows of A before the next.
     fn loop2(&self, p: Span, j: Span, panels: Panels<'_, T>) {
         let mut lease = self.pack_a.then(|| Lease::<T>::take(Slot::A, U::MR * K_CHUNK + PACK_SLACK));
-        for i in spans(self.a.nrows(), U::MR) {
+        let mr = if !self.pack_a && aliased(self.a) { U::MR.min(ALIASED_ROWS) } else { U::MR };
+        for i in spans(self.a.nrows(), mr) {
             for (p0, k) in spans(p.1, K_CHUNK) {
                 let p = (p.0 + p0, k);
                 // SAFETY: the spans lie in A.

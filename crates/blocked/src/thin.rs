@@ -6,12 +6,13 @@
 //! of loads for 20 of FMAs, 83 % of the peak, and A is read once, where it lies.
 //!
 //! A column-contiguous A needs no transposing; its rows are in the lanes as they lie, strips of up to 8 vectors at once
-//! (see `strips`). gemv in both layouts is one column of either.
+//! (see `strips`); one column of B has a loop of its own (`gemv.rs`).
 
 use core::ops::Range;
 
 use matmul_core::{Fold, K_CHUNK, Problem, Scalar};
 
+use crate::gemv;
 use crate::vector::{MAX_LANES, Transpose};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
@@ -20,22 +21,22 @@ pub const MAX_COLUMNS: usize = 10;
 /// What a thin product computes on: checked by [`ThinArgs::new`].
 #[derive(Debug)]
 pub struct ThinArgs<T> {
-    m: usize,
-    n: usize,
-    k: usize,
-    alpha: T,
-    beta: T,
-    a: *const T,
-    a_rs: isize,
-    a_cs: isize,
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) alpha: T,
+    pub(crate) beta: T,
+    pub(crate) a: *const T,
+    pub(crate) a_rs: isize,
+    pub(crate) a_cs: isize,
     /// Columns of A are contiguous, not rows.
     columns: bool,
-    b: *const T,
-    b_rs: isize,
-    b_cs: isize,
-    c: *mut T,
-    c_rs: isize,
-    c_cs: isize,
+    pub(crate) b: *const T,
+    pub(crate) b_rs: isize,
+    pub(crate) b_cs: isize,
+    pub(crate) c: *mut T,
+    pub(crate) c_rs: isize,
+    pub(crate) c_cs: isize,
 }
 
 impl<T: Scalar> ThinArgs<T> {
@@ -123,7 +124,7 @@ unsafe fn pick_strips<T: Scalar, V: Transpose<T>>(t: &ThinArgs<T>) {
     // SAFETY: the caller's promise, passed on.
     unsafe {
         match (t.n, V::REGISTERS >= 32) {
-            (1, _) => strips::<T, V, 1, 0, 8>(t),
+            (1, _) => gemv::run::<T, V>(t),
             (2, true) => strips::<T, V, 2, 0, 8>(t),
             (2, false) => strips::<T, V, 2, 0, 6>(t),
             (3, true) => strips::<T, V, 3, 0, 8>(t),
@@ -394,7 +395,7 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
 /// # Safety
 /// As for [`group`]: the rows in `lanes` lie in C.
 #[inline(always)]
-unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
+pub(crate) unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
     t: &ThinArgs<T>,
     i: usize,
     lanes: Range<usize>,
@@ -419,7 +420,7 @@ unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
 /// # Safety
 /// As for [`read_c`].
 #[inline(always)]
-unsafe fn write_c<T: Scalar, V: Transpose<T>, const N: usize>(
+pub(crate) unsafe fn write_c<T: Scalar, V: Transpose<T>, const N: usize>(
     t: &ThinArgs<T>,
     i: usize,
     lanes: Range<usize>,
