@@ -7,7 +7,7 @@
 
 use matmul_core::{Fold, Problem, Scalar};
 
-use crate::vector::{MAX_LANES, Vector};
+use crate::vector::Vector;
 
 /// The most rows and columns of C, unless it has one column: more are for tiles.
 const MAX_SIDE: usize = 8;
@@ -34,13 +34,14 @@ pub struct DotArgs<T> {
 }
 
 impl<T: Scalar> DotArgs<T> {
-    /// The product as dot products, or back again: rows of A and columns of B must be contiguous, C small or a column,
-    /// and k long enough to fill the accumulators twice.
+    /// The product as dot products, or back again: rows of A and columns of B must be contiguous, C a column,
+    /// or small and k long enough to fill the accumulators twice.
     pub fn new<'a>(mut problem: Problem<'a, T>, lanes: usize) -> Result<Self, Problem<'a, T>> {
         let (m, n, k) = (problem.m(), problem.n(), problem.k());
         let (alpha, fold, a, b) = (problem.alpha(), Fold::first(problem.beta()), problem.a(), problem.b());
+        let long = if n == 1 { lanes } else { 2 * VECTORS * lanes };
         let small = n == 1 || (m <= MAX_SIDE && n <= MAX_SIDE);
-        if !small || k < 2 * VECTORS * lanes || a.cs() != 1 || b.rs() != 1 {
+        if !small || k < long || a.cs() != 1 || b.rs() != 1 {
             return Err(problem);
         }
         let (a_rs, b_cs) = (a.rs(), b.cs());
@@ -108,28 +109,11 @@ unsafe fn elements<T: Scalar, V: Vector<T>, const R: usize>(t: &DotArgs<T>, i: u
         }
         for (r, sums) in sums.into_iter().enumerate() {
             let c = t.c.offset((i + r) as isize * t.c_rs + j as isize * t.c_cs);
-            *c = t.fold.apply(t.alpha, add_up::<T, V>(sums), || *c);
+            let mut sum = sums[0];
+            for &more in &sums[1..] {
+                sum = more.mul_add(V::splat(T::ONE), sum);
+            }
+            *c = t.fold.apply(t.alpha, sum.sum(), || *c);
         }
     }
-}
-
-/// The sum of all lanes, halves first.
-///
-/// # Safety
-/// The CPU has `V`'s instructions.
-#[inline(always)]
-unsafe fn add_up<T: Scalar, V: Vector<T>>(sums: [V; VECTORS]) -> T {
-    let mut lanes = [T::ZERO; VECTORS * MAX_LANES];
-    for (v, sum) in sums.into_iter().enumerate() {
-        // SAFETY: the array has room for VECTORS vectors of any width.
-        unsafe { sum.store(lanes.as_mut_ptr().add(v * V::LANES)) };
-    }
-    let mut half = VECTORS * V::LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            lanes[l] += lanes[l + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }

@@ -60,7 +60,7 @@ pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
 }
 
 fn packs_rows_of<T: Scalar, U: MicroKernel<T>>(a: MatRef<'_, T>, n: usize) -> bool {
-    let hostile = a.cs() != 1 || (aliased(a) && U::MR <= ALIASED_ROWS);
+    let hostile = a.cs().unsigned_abs() != 1 || (aliased(a) && U::MR <= ALIASED_ROWS);
     hostile && n.div_ceil(U::NR) >= PACK_A_MIN_PANELS
 }
 
@@ -294,7 +294,7 @@ impl<T: Scalar> Packed<T> {
     /// # Safety
     /// The spans lie in B and begin at `corner`, and the block has room for them and `PACK_SLACK` elements more.
     pub(crate) unsafe fn fill<U: MicroKernel<T>>(&self, kernel: U, b: MatRef<'_, T>, p: Span, j: Span) {
-        let rows = if b.cs() == 1 { PACK_B_ROWS } else { K_CHUNK };
+        let rows = if b.cs().unsigned_abs() == 1 { PACK_B_ROWS } else { K_CHUNK };
         for (p0, k) in spans(p.1, K_CHUNK) {
             for (q, depth) in spans(k, rows) {
                 for (jr, n) in spans(j.1, self.width) {

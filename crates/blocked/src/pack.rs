@@ -28,12 +28,16 @@ const STEP: usize = 8;
 pub(crate) unsafe fn panel<T: Scalar>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
     debug_assert!(n <= width);
-    if src.cs() == 1 {
+    if src.cs().unsigned_abs() == 1 && n > 0 {
         for p in 0..k {
-            // SAFETY: row p of src has n contiguous elements, and row p of the panel room for as many.
+            // SAFETY: row p of src has n contiguous elements, the last of them first in memory if cs is -1, and row p
+            // of the panel room for as many.
             unsafe {
                 let row = src.as_ptr().offset(p as isize * src.rs());
-                copy_row(row, n, width, dst.add(p * width));
+                match src.cs() {
+                    1 => copy_row::<T, false>(row, n, width, dst.add(p * width)),
+                    _ => copy_row::<T, true>(row.sub(n - 1), n, width, dst.add(p * width)),
+                }
             }
         }
         return;
@@ -108,23 +112,34 @@ pub(crate) fn row_offsets(rs: isize, n: usize) -> [isize; MAX_LANES] {
     core::array::from_fn(|i| i.min(n - 1) as isize * rs)
 }
 
-/// Copies `n` contiguous elements; the full width has a constant length for the usual tiles, which the compiler
-/// turns into vector moves instead of a call.
+/// Copies `n` contiguous elements, the last one first if `REVERSED`; the full width has a constant length for the
+/// usual tiles, which the compiler turns into vector moves instead of a call.
 ///
 /// # Safety
 /// `n` elements of `src` may be read and of `dst` written; they do not overlap.
 #[inline(always)]
-unsafe fn copy_row<T: Copy>(src: *const T, n: usize, width: usize, dst: *mut T) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match (n == width, width) {
-            (true, 4) => *dst.cast::<[T; 4]>() = *src.cast::<[T; 4]>(),
-            (true, 6) => *dst.cast::<[T; 6]>() = *src.cast::<[T; 6]>(),
-            (true, 8) => *dst.cast::<[T; 8]>() = *src.cast::<[T; 8]>(),
-            (true, 12) => *dst.cast::<[T; 12]>() = *src.cast::<[T; 12]>(),
-            (true, 16) => *dst.cast::<[T; 16]>() = *src.cast::<[T; 16]>(),
-            (true, 32) => *dst.cast::<[T; 32]>() = *src.cast::<[T; 32]>(),
-            _ => core::ptr::copy_nonoverlapping(src, dst, n),
-        }
+unsafe fn copy_row<T: Copy, const REVERSED: bool>(src: *const T, n: usize, width: usize, dst: *mut T) {
+    macro_rules! pick {
+        ($($width:literal)*) => {
+            match (n == width, width) {
+                $((true, $width) => {
+                    // SAFETY: the caller's promise.
+                    let mut row = unsafe { *src.cast::<[T; $width]>() };
+                    if REVERSED {
+                        row.reverse();
+                    }
+                    // SAFETY: as above.
+                    unsafe { *dst.cast::<[T; $width]>() = row }
+                })*
+                // SAFETY: as above.
+                _ => unsafe {
+                    core::ptr::copy_nonoverlapping(src, dst, n);
+                    if REVERSED {
+                        core::slice::from_raw_parts_mut(dst, n).reverse();
+                    }
+                },
+            }
+        };
     }
+    pick!(4 6 8 12 16 32)
 }

@@ -1,4 +1,4 @@
-//! What a tile needs of a register: eight operations, implemented once per instruction set and dtype.
+//! What a tile needs of a register: nine operations, implemented once per instruction set and dtype.
 
 use matmul_core::Scalar;
 
@@ -54,6 +54,12 @@ pub unsafe trait Vector<T: Scalar>: Copy {
     /// # Safety
     /// As for [`Vector::splat`].
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// The sum of all lanes, in whichever order is fast.
+    ///
+    /// # Safety
+    /// As for [`Vector::splat`].
+    unsafe fn sum(self) -> T;
 }
 
 /// Lanes of the widest vector, AVX-512's in f32.
@@ -145,5 +151,10 @@ unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
             *x = x.mul_add(y, z);
         }
         self
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> T {
+        self.0.into_iter().fold(T::ZERO, |sum, x| sum + x)
     }
 }

@@ -86,6 +86,16 @@ unsafe impl Vector<f32> for F32x8 {
         // SAFETY: the caller has FMA.
         unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0)) }
     }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
 }
 
 // SAFETY: as for F32x8.
@@ -151,6 +161,15 @@ unsafe impl Vector<f64> for F64x4 {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { Self(_mm256_fmadd_pd(self.0, b.0, c.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f64 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let two = _mm_add_pd(_mm256_castpd256_pd128(self.0), _mm256_extractf128_pd::<1>(self.0));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
     }
 }
 

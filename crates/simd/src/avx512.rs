@@ -25,7 +25,7 @@ fn first(n: usize) -> u32 {
 /// What f32 and f64 have in common; only the intrinsics' names differ.
 macro_rules! impl_vector {
     ($v:ident, $t:ident, $lanes:literal, $mask:ident, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $mul:ident, $fma:ident) => {
+     $store:ident, $store_masked:ident, $mul:ident, $fma:ident, $sum:ident) => {
         // SAFETY: each load and store touches the elements that it names: all lanes, or those that the mask has
         // set; masked-off lanes are neither read nor written.
         unsafe impl Vector<$t> for $v {
@@ -67,6 +67,11 @@ macro_rules! impl_vector {
                 // SAFETY: the caller has AVX-512F.
                 unsafe { Self($fma(self.0, b.0, c.0)) }
             }
+            #[inline(always)]
+            unsafe fn sum(self) -> $t {
+                // SAFETY: the caller has AVX-512F.
+                unsafe { $sum(self.0) }
+            }
         }
     };
 }
@@ -82,7 +87,8 @@ impl_vector!(
     _mm512_storeu_ps,
     _mm512_mask_storeu_ps,
     _mm512_mul_ps,
-    _mm512_fmadd_ps
+    _mm512_fmadd_ps,
+    _mm512_reduce_add_ps
 );
 impl_vector!(
     F64x8,
@@ -95,7 +101,8 @@ impl_vector!(
     _mm512_storeu_pd,
     _mm512_mask_storeu_pd,
     _mm512_mul_pd,
-    _mm512_fmadd_pd
+    _mm512_fmadd_pd,
+    _mm512_reduce_add_pd
 );
 
 /// Four rows of 128 bits in the quarters of a register.

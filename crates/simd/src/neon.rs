@@ -20,7 +20,8 @@ pub(crate) struct F64x2(float64x2_t);
 
 /// What f32 and f64 have in common; only the intrinsics' names differ.
 macro_rules! impl_vector {
-    ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul:ident, $fma:ident) => {
+    ($v:ident, $t:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mul:ident, $fma:ident,
+     $sum:ident) => {
         // SAFETY: each load and store touches the elements that it names; partial ones go through an array, of
         // which n elements are copied.
         unsafe impl Vector<$t> for $v {
@@ -70,12 +71,17 @@ macro_rules! impl_vector {
                 // SAFETY: the caller has NEON. The intrinsic adds to its first argument.
                 unsafe { Self($fma(c.0, self.0, b.0)) }
             }
+            #[inline(always)]
+            unsafe fn sum(self) -> $t {
+                // SAFETY: the caller has NEON.
+                unsafe { $sum(self.0) }
+            }
         }
     };
 }
 
-impl_vector!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmulq_f32, vfmaq_f32);
-impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_f64);
+impl_vector!(F32x4, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vmulq_f32, vfmaq_f32, vaddvq_f32);
+impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_f64, vaddvq_f64);
 
 // SAFETY: four elements of 128 bits are read at each of the 4 rows.
 unsafe impl Transpose<f32> for F32x4 {
