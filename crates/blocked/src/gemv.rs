@@ -8,8 +8,9 @@
 use matmul_core::{Fold, K_CHUNK, Scalar};
 
 use crate::arena::{Lease, Slot};
+use crate::lanes::{folded, read_c, write_c};
 use crate::loops::{Span, spans};
-use crate::thin::{ThinArgs, read_c, write_c};
+use crate::thin::ThinArgs;
 use crate::vector::Transpose;
 
 /// Columns of A that are read side by side.
@@ -101,12 +102,7 @@ unsafe fn fold<T: Scalar, V: Transpose<T>>(t: &ThinArgs<T>, sums: *mut T, i: Spa
             if fold != Fold::Overwrite {
                 read_c(t, i.0 + v, lanes.clone(), &mut c);
             }
-            c[0] = match fold {
-                Fold::Overwrite => alpha.mul(sum),
-                Fold::Add => alpha.mul_add(sum, c[0]),
-                Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(c[0])),
-            };
-            write_c(t, i.0 + v, lanes, &c);
+            write_c(t, i.0 + v, lanes, &[folded(fold, alpha, sum, c[0])]);
         }
     }
 }

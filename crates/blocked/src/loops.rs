@@ -9,7 +9,7 @@
 //!
 //! BLIS keeps a panel of B in L1 and goes through a packed block of A in L2. Here a panel of A stays in L1 while
 //! the tiles pass along it: A needs no blocks of its own (BLIS's loop over ic) and need not be packed unless its
-//! layout is hostile (see `packs_a`), and B is read front to back, which the prefetchers keep up with. KC is several
+//! layout is hostile (see `policy.rs`), and B is read front to back, which the prefetchers keep up with. KC is several
 //! chunks deep: an MR × NC strip of C is folded KC / 256 times while it is in L1 or L2 instead of being fetched from
 //! memory for each chunk. On a Zen 4 core this reaches 92 % of the FMA peak at 2000³ where packed blocks of A
 //! reached 86 %.
@@ -24,64 +24,13 @@ use matmul_core::{BatchProblem, Fold, K_CHUNK, MatMut, MatRef, Problem, Scalar};
 use crate::arena::{Lease, Slot};
 use crate::epilogue::{Epilogue, Identity};
 use crate::packed::PackedRef;
+use crate::policy::{packs_a, packs_b, packs_rows_of, rows_at_once};
 use crate::thin::MAX_COLUMNS;
 use crate::{Blocking, MicroKernel, PACK_SLACK};
-
-/// Panels of B that a panel of A must meet before a packed copy of A pays.
-const PACK_A_MIN_PANELS: usize = 4;
-/// Panels of A that a panel of B must meet before a packed copy of a row-contiguous B pays: many while B fits L2,
-/// where reading in place costs little (AVX2 at 48³: 91 % against 82 %).
-const PACK_B_MIN_PANELS_L2: usize = 24;
-/// The same for a larger B, which each panel of A would fetch from L3 or memory again.
-const PACK_B_MIN_PANELS: usize = 8;
-/// The same for tiles that take two whole cache lines of each row of a B that fits L2: f32 at 512³ 98 % in place,
-/// 96 % packed, f64 at 256³ 97 % and 95 %. (With one line, AVX2 falls to 63 % at 512³.)
-const PACK_B_MIN_PANELS_WIDE: usize = 64;
-/// Half of a 512 KiB L2.
-const L2_BYTES: usize = 256 << 10;
-/// The L2 of a CPU with tiles of two cache lines, AVX-512.
-const L2_BYTES_WIDE: usize = 1 << 20;
-/// Rows that lie a multiple of this many bytes apart fall into one set of an L1 with 64 sets of 64 B lines, so that
-/// MR of them evict each other. At half of it reading in place is still the better choice (512³: 92 % against 88 %).
-const ALIASING_BYTES: usize = 4096;
-/// The most rows that aliased rows of A are read in place by, the ways of L1: tiles of 12 rows with AVX-512 take 8
-/// (f32 at 64 × 4096 × 64 97 % instead of 85 %, at 1024³ as fast as copies, f64 at 128 × 512 × 128 98 % instead of
-/// 96 %). Tiles of fewer rows, AVX2's, have copies (512 × 1024 × 512 87 % instead of 83 %).
-const ALIASED_ROWS: usize = 8;
 
 /// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
 /// touch 256 pages for each panel.
 const PACK_B_ROWS: usize = 16;
-
-/// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a
-/// cache line of its own; when its rows alias in L1, they would not stay there.
-pub fn packs_a<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
-    packs_rows_of::<T, U>(problem.a(), problem.n())
-}
-
-fn packs_rows_of<T: Scalar, U: MicroKernel<T>>(a: MatRef<'_, T>, n: usize) -> bool {
-    let hostile = a.cs().unsigned_abs() != 1 || (aliased(a) && U::MR <= ALIASED_ROWS);
-    hostile && n.div_ceil(U::NR) >= PACK_A_MIN_PANELS
-}
-
-/// Whether B is copied into panels: when its rows are not contiguous, which tiles need, or when it is used often
-/// enough.
-fn packs_b<T: Scalar, U: MicroKernel<T>>(problem: &Problem<'_, T>) -> bool {
-    let b = problem.b();
-    let bytes = problem.k().saturating_mul(problem.n()).saturating_mul(size_of::<T>());
-    let wide = U::NR * size_of::<T>() >= 128;
-    let enough = match (aliased(b), wide) {
-        (false, true) if bytes <= L2_BYTES_WIDE => PACK_B_MIN_PANELS_WIDE,
-        (false, false) if bytes <= L2_BYTES => PACK_B_MIN_PANELS_L2,
-        _ => PACK_B_MIN_PANELS,
-    };
-    (b.cs() != 1 && b.ncols() != 1) || problem.m().div_ceil(U::MR) >= enough
-}
-
-/// Whether the rows fall into one set of L1.
-fn aliased<T>(v: MatRef<'_, T>) -> bool {
-    v.rs().unsigned_abs().wrapping_mul(size_of::<T>()) % ALIASING_BYTES == 0
-}
 
 /// Room for one tile of a C whose rows are not contiguous.
 const STAGE: usize = 32 * 32;
@@ -377,8 +326,7 @@ impl<'a, T: Scalar, U: MicroKernel<T>, E: Epilogue<T>> Product<'a, T, U, E> {
     /// LOOP 2 and LOOP 1: columns `j`, all of rows `p` of B for one panel of rows of A before the next.
     fn loop2(&self, p: Span, j: Span, panels: Panels<'_, T>) {
         let mut lease = self.pack_a.then(|| Lease::<T>::take(Slot::A, U::MR * K_CHUNK + PACK_SLACK));
-        let mr = if !self.pack_a && aliased(self.a) { U::MR.min(ALIASED_ROWS) } else { U::MR };
-        for i in spans(self.a.nrows(), mr) {
+        for i in spans(self.a.nrows(), rows_at_once::<T, U>(self.a, self.pack_a)) {
             for (p0, k) in spans(p.1, K_CHUNK) {
                 let p = (p.0 + p0, k);
                 // SAFETY: the spans lie in A.

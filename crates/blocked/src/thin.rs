@@ -13,6 +13,7 @@ use core::ops::Range;
 use matmul_core::{Fold, K_CHUNK, Problem, Scalar};
 
 use crate::gemv;
+use crate::lanes::{folded, read_c, write_c};
 use crate::vector::{MAX_LANES, Transpose};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
@@ -270,11 +271,7 @@ unsafe fn group<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
             };
             let alpha = V::splat(t.alpha);
             for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
-                *total = match fold {
-                    Fold::Overwrite => alpha.mul(sum),
-                    Fold::Add => alpha.mul_add(sum, *total),
-                    Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(*total)),
-                };
+                *total = folded(fold, alpha, sum, *total);
             }
         }
         for (g, totals) in totals.iter().enumerate() {
@@ -389,61 +386,5 @@ unsafe fn chunk<T: Scalar, V: Transpose<T>, const N: usize, const G: usize, cons
             b = b.wrapping_offset(t.b_rs);
         }
         sums
-    }
-}
-
-/// The rows of C from row i that are in `lanes`; other lanes are unspecified.
-///
-/// # Safety
-/// As for [`group`]: the rows in `lanes` lie in C.
-#[inline(always)]
-pub(crate) unsafe fn read_c<T: Scalar, V: Transpose<T>, const N: usize>(
-    t: &ThinArgs<T>,
-    i: usize,
-    lanes: Range<usize>,
-    totals: &mut [V; N],
-) {
-    for (j, total) in totals.iter_mut().enumerate() {
-        if t.c_rs == 1 && lanes.start == 0 {
-            // SAFETY: rows i .. i + lanes.end of column j are contiguous.
-            *total = unsafe { V::load_first(t.c.offset(i as isize + j as isize * t.c_cs), lanes.end) };
-            continue;
-        }
-        let mut column = [T::ZERO; MAX_LANES];
-        for l in lanes.clone() {
-            // SAFETY: (i + l, j) lies in C.
-            column[l] = unsafe { *t.c.offset((i + l) as isize * t.c_rs + j as isize * t.c_cs) };
-        }
-        // SAFETY: the array has room for any vector.
-        *total = unsafe { V::load(column.as_ptr()) };
-    }
-}
-
-/// # Safety
-/// As for [`read_c`].
-#[inline(always)]
-pub(crate) unsafe fn write_c<T: Scalar, V: Transpose<T>, const N: usize>(
-    t: &ThinArgs<T>,
-    i: usize,
-    lanes: Range<usize>,
-    totals: &[V; N],
-) {
-    if t.c_rs == 1 && lanes.start == 0 {
-        for (j, total) in totals.iter().enumerate() {
-            // SAFETY: rows i .. i + lanes.end of column j are contiguous.
-            unsafe { total.store_first(t.c.offset(i as isize + j as isize * t.c_cs), lanes.end) };
-        }
-        return;
-    }
-    let mut columns = [[T::ZERO; MAX_LANES]; N];
-    for (total, column) in totals.iter().zip(&mut columns) {
-        // SAFETY: the array has room for any vector.
-        unsafe { total.store(column.as_mut_ptr()) };
-    }
-    for l in lanes {
-        for (j, column) in columns.iter().enumerate() {
-            // SAFETY: (i + l, j) lies in C.
-            unsafe { *t.c.offset((i + l) as isize * t.c_rs + j as isize * t.c_cs) = column[l] };
-        }
     }
 }
