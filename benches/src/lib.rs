@@ -4,7 +4,7 @@
 //! rounds; these benches compare one kernel with its own past, which is what criterion's baselines are for.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use matmul::{Availability, Kernel, Listed, Matrix};
+use matmul::{Availability, Kernel, Real, Matrix};
 
 /// m, n, k: the lesson's product, one and 64 digits through a layer, and squares in L1, L2 and beyond.
 const SHAPES: [(usize, usize, usize); 6] =
@@ -17,7 +17,7 @@ pub fn family(criterion: &mut Criterion, name: &str, max_macs: usize, prefixes: 
     group::<f64>(criterion, name, max_macs, prefixes);
 }
 
-fn group<T: Listed>(criterion: &mut Criterion, name: &str, max_macs: usize, prefixes: &[&str]) {
+fn group<T: Real>(criterion: &mut Criterion, name: &str, max_macs: usize, prefixes: &[&str]) {
     let mut group = criterion.benchmark_group(format!("{name}/{}", T::NAME));
     for kernel in matmul::all::<T>() {
         if !prefixes.iter().any(|prefix| kernel.name().starts_with(prefix)) {
@@ -42,12 +42,12 @@ fn group<T: Listed>(criterion: &mut Criterion, name: &str, max_macs: usize, pref
 }
 
 /// C ← A·B.
-fn multiply<T: Listed>(kernel: &dyn Kernel<T>, a: &Matrix<T>, b: &Matrix<T>, c: &mut Matrix<T>) {
+fn multiply<T: Real>(kernel: &dyn Kernel<T>, a: &Matrix<T>, b: &Matrix<T>, c: &mut Matrix<T>) {
     kernel.gemm(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut()).expect("shapes that agree");
 }
 
 /// Values in [-1, 1) without a pattern that a cache or a branch predictor could learn; never subnormal.
-fn filled<T: Listed>(nrows: usize, ncols: usize) -> Matrix<T> {
+fn filled<T: Real>(nrows: usize, ncols: usize) -> Matrix<T> {
     let mut matrix = Matrix::zeros(nrows, ncols);
     for (i, x) in (0u32..).zip(matrix.as_mut_slice()) {
         // The golden ratio's fractional multiples are spread evenly.

@@ -2,14 +2,14 @@
 
 use core::ffi::c_int;
 
-use matmul_core::{BatchMut, BatchRef, Scalar};
+use matmul_core::{BatchMut, BatchRef, Real};
 
 use crate::library::Batch;
 use crate::multiply::{Layout, Limits, flags};
 
 /// C ← α·A·B + β·C for each product in one call, or false if the call cannot express it: shapes that disagree,
 /// nothing to do, layouts other than a BLAS's, negative strides from matrix to matrix. C is untouched then.
-pub(crate) fn multiply_batch<T: Scalar>(
+pub(crate) fn multiply_batch<T: Real>(
     batch: Batch<T>,
     alpha: T,
     a: BatchRef<'_, T>,

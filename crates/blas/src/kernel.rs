@@ -1,9 +1,9 @@
 use std::sync::OnceLock;
 
-use matmul_core::{Availability, BatchMut, BatchProblem, BatchRef, Error, Kernel, Problem};
+use matmul_core::{Availability, BatchMut, BatchProblem, BatchRef, Error, Kernel, Problem, Real};
 
 use crate::batch::multiply_batch;
-use crate::library::{Element, Library};
+use crate::library::Library;
 use crate::linked::provider;
 use crate::load::{LoadError, kernel_name, load, parse};
 use crate::multiply::{Limits, multiply};
@@ -80,14 +80,15 @@ impl Blas {
     }
 }
 
-impl<T: Element> Kernel<T> for Blas {
+impl<T: Real> Kernel<T> for Blas {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn availability(&self) -> Availability {
         match self.library {
-            Some(_) => Availability::Available,
+            Some(library) if library.gemm::<T>().is_some() => Availability::Available,
+            Some(_) => Availability::Unavailable { needs: format!("a product of f32 or f64, not {}", T::NAME) },
             None => Availability::Unavailable {
                 needs:
                     "a linked BLAS (matmul-blas feature openblas-system, openblas-static or blis-bundled): \
@@ -105,7 +106,7 @@ impl<T: Element> Kernel<T> for Blas {
     /// If the kernel is unavailable; [`Kernel::gemm`] returns an error instead.
     fn run(&self, problem: Problem<'_, T>) {
         let library = self.library.expect("no BLAS is linked");
-        let gemm = T::gemm(library);
+        let gemm = library.gemm::<T>().expect("an available kernel has a product");
         library.run(self.threads, || {
             let (alpha, beta, a, b) = (problem.alpha(), problem.beta(), problem.a(), problem.b());
             multiply(gemm, Limits::of(gemm), alpha, a, b, beta, problem.into_c())
@@ -130,7 +131,7 @@ impl<T: Element> Kernel<T> for Blas {
             return Err(Error::Unavailable { kernel: self.name.clone(), needs });
         };
         let mut done = false;
-        if let Some(batch) = T::batch(library) {
+        if let Some(batch) = library.batch::<T>() {
             library.run(self.threads, || done = multiply_batch(batch, alpha, a, b, beta, c.reborrow()));
         }
         if done {

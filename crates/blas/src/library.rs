@@ -1,12 +1,13 @@
 //! The functions of one BLAS library, however it came into the process.
 
+use core::any::Any;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::fmt;
 use std::mem::transmute_copy;
 use std::sync::{PoisonError, RwLock};
 
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
-use matmul_core::Scalar;
+use matmul_core::Real;
 
 /// `cblas_?gemm`, with `I` the library's integer: order, flags of A and B, m, n, k, α, A, lda, B, ldb, β, C, ldc.
 pub(crate) type GemmFn<T, I> = unsafe extern "C" fn(
@@ -61,33 +62,6 @@ pub(crate) enum Batch<T> {
 pub(crate) enum Gemm<T> {
     Lp64(GemmFn<T, c_int>),
     Ilp64(GemmFn<T, i64>),
-}
-
-/// An element type with a BLAS product.
-pub(crate) trait Element: Scalar {
-    fn gemm(library: &Library) -> Gemm<Self>;
-    /// The batch call, if the library has one.
-    fn batch(library: &Library) -> Option<Batch<Self>>;
-}
-
-impl Element for f32 {
-    fn gemm(library: &Library) -> Gemm<f32> {
-        library.sgemm
-    }
-
-    fn batch(library: &Library) -> Option<Batch<f32>> {
-        library.sbatch
-    }
-}
-
-impl Element for f64 {
-    fn gemm(library: &Library) -> Gemm<f64> {
-        library.dgemm
-    }
-
-    fn batch(library: &Library) -> Option<Batch<f64>> {
-        library.dbatch
-    }
 }
 
 /// How a library is asked for its number of threads. BLIS counts in `dim_t`, as wide as a pointer; the others in int.
@@ -233,6 +207,18 @@ impl<F: Fn(&str) -> Option<*const c_void>> Names<'_, F> {
 }
 
 impl Library {
+    /// The product of an element type, if the library has one.
+    pub(crate) fn gemm<T: Real>(&self) -> Option<Gemm<T>> {
+        let gemms: [&dyn Any; 2] = [&self.sgemm, &self.dgemm];
+        gemms.into_iter().find_map(|gemm| gemm.downcast_ref().copied())
+    }
+
+    /// The batch call of an element type, if the library has one.
+    pub(crate) fn batch<T: Real>(&self) -> Option<Batch<T>> {
+        let batches: [&dyn Any; 2] = [&self.sbatch, &self.dbatch];
+        batches.into_iter().find_map(|batch| batch.downcast_ref::<Option<Batch<T>>>().copied()).flatten()
+    }
+
     /// Looks the functions up. Suffixes of 64-bit names are tried after the plain name.
     ///
     /// # Errors

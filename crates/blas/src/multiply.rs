@@ -4,7 +4,7 @@ use core::ffi::c_int;
 use core::ops::Range;
 
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
-use matmul_core::{Error, MatMut, MatRef, Scalar};
+use matmul_core::{Error, MatMut, MatRef, Real};
 
 use crate::library::Gemm;
 
@@ -58,7 +58,7 @@ impl Layout {
 }
 
 /// C ← α·A·B + β·C for m, n, k > 0, in as many calls as the limits ask for: mostly one.
-pub(crate) fn multiply<T: Scalar>(
+pub(crate) fn multiply<T: Real>(
     gemm: Gemm<T>,
     limits: Limits,
     alpha: T,
@@ -91,7 +91,7 @@ fn blocks(len: usize, max: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// One block: operands that a BLAS cannot express go through dense scratch.
-fn copy_and_call<T: Scalar>(
+fn copy_and_call<T: Real>(
     gemm: Gemm<T>,
     limits: Limits,
     alpha: T,
@@ -128,7 +128,7 @@ fn copy_and_call<T: Scalar>(
 }
 
 /// The view and its layout, copied to `dense` if a BLAS cannot express it as it is.
-fn expressible<'a, T: Scalar>(
+fn expressible<'a, T: Real>(
     view: MatRef<'a, T>,
     limits: Limits,
     dense: &'a mut Vec<T>,
@@ -155,7 +155,7 @@ pub(crate) fn flags(a: Layout, b: Layout, c: Layout) -> (CBLAS_LAYOUT, CBLAS_TRA
 }
 
 /// The call itself. C's layout is the call's order; an operand in the other one is passed as a transpose.
-fn call<T: Scalar>(
+fn call<T: Real>(
     gemm: Gemm<T>,
     alpha: T,
     (a, a_layout): (MatRef<'_, T>, Layout),

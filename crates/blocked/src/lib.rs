@@ -1,81 +1,70 @@
 //! A portable, cache-blocked, register-tiled matmul without intrinsics, and the framework that the SIMD and
-//! parallel kernels share: the loops ([`gemm`]), generic over a register tile ([`MicroKernel`]).
+//! parallel kernels share.
 //!
-//! The hot loop is `chunk` in `tile.rs`; the loops around it are in `loops.rs`.
+//! A product goes three steps: [`plan`] decides, once, from its shape; [`run`](run_f32) carries the plan out; and the
+//! functions of an [`Engine`], one per instruction set and element type, compute. The hot loop is `chunk` in
+//! `paths/tile.rs`; the loops around it are in `paths/tiles.rs`.
 //!
 //! ```
-//! use matmul_blocked::Blocked;
-//! use matmul_core::{BatchProblem, Kernel, MatMut, MatRef};
+//! use matmul_blocked::{Blocked, Kernel, MatMut, MatRef};
 //!
-//! let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+//! let (a, b) = ([1.0f32, 2.0, 3.0, 4.0], [5.0f32, 6.0, 7.0, 8.0]);
 //! let mut c = [0.0f32; 4];
 //! let (a, b) = (MatRef::from_row_major(&a, 2, 2)?, MatRef::from_row_major(&b, 2, 2)?);
 //! Blocked::new().gemm(1.0, a, b, 0.0, MatMut::from_row_major(&mut c, 2, 2)?)?;
 //! assert_eq!(c, [19.0, 22.0, 43.0, 50.0]);
-//! # Ok::<(), matmul_core::Error>(())
+//! # Ok::<(), matmul_blocked::Error>(())
 //! ```
 
-mod arena;
-mod blocking;
-mod cache;
-pub mod dot;
+mod engine;
 mod epilogue;
-mod gemv;
-mod lanes;
-mod loops;
-mod micro;
-mod pack;
-mod packed;
-mod policy;
+mod memory;
+mod paths;
+pub mod plan;
 mod portable;
-pub mod thin;
-pub mod tile;
+#[doc(hidden)]
+pub mod probe;
+mod raw;
+mod run;
+#[doc(hidden)]
+pub mod stamp;
 pub mod vector;
+mod work;
 
-use matmul_core::{BatchProblem, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
 
-pub use blocking::Blocking;
-pub use cache::Caches;
+pub use engine::{Engine, Engines, Functions, RowsFn, StripFn, TileFn};
 pub use epilogue::{Bias, Epilogue, Identity};
-pub use loops::{gemm, gemm_batch, gemm_one_tile, row_oriented};
-pub use micro::{Fast, MicroKernel, PACK_SLACK, TileArgs};
-pub use pack::pack_panel;
-pub use packed::{PackedB, PackedRef, gemm_packed};
-pub use policy::packs_a;
-pub use portable::Portable;
+pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
+pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
+pub use memory::panels::{PackedB, PackedProblem};
 #[cfg(target_arch = "x86_64")]
-pub use portable::PortableFma;
-
-/// The sizes at which [`gemm`] with the tiles of `U` changes its way of working.
-pub fn tile_shape<T: Scalar, U: MicroKernel<T>>() -> TileShape {
-    let Blocking { nc, kc } = Blocking::of::<T, U>();
-    // All rows of A are one block.
-    TileShape { mr: U::MR, nr: U::NR, mc: U::MR, kc, nc }
-}
+pub use portable::portable_fma;
+pub use portable::{portable, portable_facts, portable_fma_facts};
+pub use raw::{Raw, Span};
+pub use run::{run, run_f32, run_f64};
+pub use work::{Join, Serial, Work};
 
 /// The portable kernel, on the calling thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked {
-    #[cfg(target_arch = "x86_64")]
-    fma: Option<PortableFma>,
+    engines: &'static Engines,
 }
 
 impl Blocked {
     /// With the CPU's fused multiply-add if it has one.
     pub fn new() -> Self {
-        Self {
-            #[cfg(target_arch = "x86_64")]
-            fma: PortableFma::detect(),
+        #[cfg(target_arch = "x86_64")]
+        if let Some(engines) = portable_fma() {
+            return Self { engines };
         }
+        Self::baseline()
     }
 
     /// As compiled for any CPU of the target. Where that does not include a fused multiply-add (x86) every one is
     /// a call of the C library: the same bits, slowly.
     pub fn baseline() -> Self {
-        Self {
-            #[cfg(target_arch = "x86_64")]
-            fma: None,
-        }
+        Self { engines: portable() }
     }
 }
 
@@ -85,34 +74,29 @@ impl Default for Blocked {
     }
 }
 
-impl<T: Scalar> Kernel<T> for Blocked {
+impl<T: Element> Kernel<T> for Blocked {
     fn name(&self) -> &str {
         "blocked"
+    }
+
+    fn availability(&self) -> Availability {
+        Engines::availability::<T>(Ok(self.engines))
     }
 
     fn promise(&self) -> Promise {
         Promise::SameBits
     }
 
-    fn tile_shape(&self) -> Option<TileShape> {
-        Some(tile_shape::<T, Portable>())
+    fn sizes(&self) -> Option<Sizes> {
+        Some(self.engines.of::<T>()?.sizes())
     }
 
+    #[inline]
     fn run(&self, problem: Problem<'_, T>) {
-        let blocking = Blocking::of::<T, Portable>();
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = self.fma {
-            return gemm(kernel, blocking, problem);
-        }
-        gemm(Portable::detect(), blocking, problem);
+        Engines::gemm(Some(self.engines), problem, Summation::Contract, &Serial);
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
-        let blocking = Blocking::of::<T, Portable>();
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = self.fma {
-            return gemm_batch(kernel, blocking, batch);
-        }
-        gemm_batch(Portable::detect(), blocking, batch);
+        Engines::gemm_batch(Some(self.engines), batch, Summation::Contract, &Serial);
     }
 }

@@ -1,67 +1,85 @@
-//! Micro-kernels without intrinsics: arrays for registers, and `mul_add` for the fused multiply-add.
+//! Engines without intrinsics: arrays for registers, and `mul_add` for the fused multiply-add.
 //!
 //! On x86-64 the instruction is not part of the baseline, so the same code is compiled twice: once with AVX2 and
 //! FMA enabled, where the compiler turns the arrays into vector registers, and once for any CPU, where each
 //! `mul_add` is a call of the C library (the same bits, some 50 times slower).
 
-use matmul_core::{Fold, MatMut, MatRef, Scalar};
+use matmul_core::Element;
 
-use crate::micro::{MicroKernel, TileArgs};
-use crate::tile;
+use crate::engine::Engines;
+use crate::plan::{Facts, Limits};
 use crate::vector::Lanes;
+use crate::{engine, run_f32, run_f64};
 
-/// 4 rows by 2 × 8 lanes: 64 accumulators, which fit the registers of AVX2 (8 of 16) and of NEON in f32 (16 of 32).
+/// Rows of the tile. 4 by 2 × 8 lanes are 64 accumulators, which fit the registers of AVX2 (8 of 16) and of NEON in f32
+/// (16 of 32).
 const ROWS: usize = 4;
-const LANES: usize = 8;
 
-/// The portable tile, 4 × 16, as compiled for any CPU of the target.
-#[derive(Clone, Copy, Debug)]
-pub struct Portable(());
+/// Lanes where the target has a fused multiply-add. Where each is a call, wide registers are only more calls to compile:
+/// 8 lanes took 400 KB of code, more than all other engines of x86-64 together.
+const BASELINE_LANES: usize =
+    if cfg!(all(any(target_arch = "x86_64", target_arch = "x86"), not(target_feature = "fma"))) { 2 } else { 8 };
 
-impl Portable {
-    /// Always possible.
-    pub fn detect() -> Self {
-        Self(())
+/// The facts of a portable engine with so many lanes.
+const fn facts<T: Element>(isa: &'static str, lanes: usize) -> Facts {
+    Facts {
+        isa,
+        dtype: T::NAME,
+        size: size_of::<T>(),
+        lanes,
+        across: lanes,
+        mr: ROWS,
+        vectors: 2,
+        rows: 1,
+        strips: &[],
+        limits: Limits::AVX2,
     }
 }
 
-impl<T: Scalar> MicroKernel<T> for Portable {
-    const MR: usize = ROWS;
-    const NR: usize = 2 * LANES;
-
-    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>) {
-        let t = TileArgs::new((ROWS, 2 * LANES), alpha, a, b, fold, c);
-        // SAFETY: arrays need no instructions, and the tile was checked.
-        unsafe { tile::run::<T, Lanes<T, LANES>, ROWS>(&t) }
-    }
+/// The facts of the engines of [`portable`].
+pub const fn portable_facts<T: Element>() -> Facts {
+    facts::<T>("portable", BASELINE_LANES)
 }
 
-/// The portable tile, 4 × 16, as the compiler vectorises it for a CPU with AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub struct PortableFma(());
-
-#[cfg(target_arch = "x86_64")]
-impl PortableFma {
-    /// The proof that this CPU has AVX2 and FMA, if it has.
-    pub fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
-    }
+/// The facts of the engines of [`portable_fma`], on any host.
+pub const fn portable_fma_facts<T: Element>() -> Facts {
+    facts::<T>("portable-fma", 8)
 }
 
-#[cfg(target_arch = "x86_64")]
-impl<T: Scalar> MicroKernel<T> for PortableFma {
-    const MR: usize = ROWS;
-    const NR: usize = 2 * LANES;
+/// The engines as compiled for any CPU of the target.
+pub fn portable() -> &'static Engines {
+    static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
+    &ENGINES
+}
 
-    fn run(self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, fold: Fold<T>, c: MatMut<'_, T>) {
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn with_fma<T: Scalar>(t: &TileArgs<T>) {
-            // SAFETY: arrays need no instructions, and the tile was checked.
-            unsafe { tile::run::<T, Lanes<T, LANES>, ROWS>(t) }
+/// The engines as the compiler vectorises them for a CPU with AVX2 and FMA, if this is one.
+#[cfg(target_arch = "x86_64")]
+pub fn portable_fma() -> Option<&'static Engines> {
+    let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    static ENGINES: Engines = Engines { f32: &F32_FMA, f64: &F64_FMA };
+    has.then_some(&ENGINES)
+}
+
+macro_rules! portable_engine {
+    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident; [$(#[$feature:meta])*]) => {
+        engine! {
+            // Given out by the functions above.
+            $name: Engine<$t> = $run;
+            facts $facts;
+            features [$(#[$feature])*];
+            vector Lanes<$t, { $lanes }>, across Lanes<$t, { $lanes }>;
+            tile $tile, 4 rows;
+            columns [];
+            strips [];
         }
-        let t = TileArgs::new((ROWS, 2 * LANES), alpha, a, b, fold, c);
-        // SAFETY: self exists only through detect(), so the CPU has AVX2 and FMA.
-        unsafe { with_fma(&t) }
-    }
+    };
 }
+
+portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable; []);
+portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable; []);
+#[cfg(target_arch = "x86_64")]
+portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_4x16_portable_fma;
+    [#[target_feature(enable = "avx2,fma")]]);
+#[cfg(target_arch = "x86_64")]
+portable_engine!(F64_FMA: f64 = run_f64; 8; portable_fma_facts::<f64>(); f64_4x16_portable_fma;
+    [#[target_feature(enable = "avx2,fma")]]);

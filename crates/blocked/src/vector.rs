@@ -1,12 +1,12 @@
-//! What a tile needs of a register: nine operations, implemented once per instruction set and dtype.
+//! What the paths need of a register: a dozen operations, implemented once per instruction set and element type.
 
-use matmul_core::Scalar;
+use matmul_core::{Element, Fold};
 
-/// A register of `LANES` elements.
+/// A register of `LANES` sums, elements of C.
 ///
 /// # Safety
 /// Loads and stores touch exactly the elements that they name.
-pub unsafe trait Vector<T: Scalar>: Copy {
+pub unsafe trait Vector<T: Element<Out = T>>: Copy {
     /// Elements in a register.
     const LANES: usize;
 
@@ -62,6 +62,52 @@ pub unsafe trait Vector<T: Scalar>: Copy {
     unsafe fn sum(self) -> T;
 }
 
+/// How elements of A and B enter the lanes of sums.
+///
+/// A type that is summed in itself enters as it is. A narrower one is widened on its way, by an implementation of its
+/// own on the register of its sums.
+///
+/// # Safety
+/// As for [`Vector`].
+pub unsafe trait Operand<T: Element>: Vector<T::Out> {
+    /// All lanes the element at `p`.
+    ///
+    /// # Safety
+    /// It may be read.
+    unsafe fn broadcast(p: *const T) -> Self;
+
+    /// `LANES` elements from `p`.
+    ///
+    /// # Safety
+    /// They may be read. No alignment is asked for.
+    unsafe fn operand(p: *const T) -> Self;
+
+    /// The first `n` elements from `p` in the low lanes, zero in the others.
+    ///
+    /// # Safety
+    /// 1 ≤ `n` ≤ `LANES`, and `n` elements may be read; no others are.
+    unsafe fn operand_first(p: *const T, n: usize) -> Self;
+}
+
+// SAFETY: exactly the elements named are touched, as the vector promises.
+unsafe impl<T: Element<Out = T>, V: Vector<T>> Operand<T> for V {
+    #[inline(always)]
+    unsafe fn broadcast(p: *const T) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { V::splat(*p) }
+    }
+    #[inline(always)]
+    unsafe fn operand(p: *const T) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { V::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn operand_first(p: *const T, n: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { V::load_first(p, n) }
+    }
+}
+
 /// Lanes of the widest vector, AVX-512's in f32.
 pub const MAX_LANES: usize = 16;
 
@@ -69,13 +115,7 @@ pub const MAX_LANES: usize = 16;
 ///
 /// # Safety
 /// As for [`Vector`].
-pub unsafe trait Transpose<T: Scalar>: Vector<T> {
-    /// Asks for the cache line at `p`, which need not be an address, to be brought into the cache of `LEVEL` 1 or 2.
-    ///
-    /// # Safety
-    /// As for [`Vector::splat`].
-    unsafe fn prefetch<const LEVEL: u8>(p: *const T);
-
+pub unsafe trait Transpose<T: Element>: Operand<T> {
     /// Consecutive elements of each row that [`Transpose::columns`] takes: those of 128 bits, 4 or 2.
     const DEPTH: usize;
 
@@ -87,12 +127,49 @@ pub unsafe trait Transpose<T: Scalar>: Vector<T> {
     unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4];
 }
 
+/// Asks for the cache line at `p`, which need not be an address, to be brought into the cache of `LEVEL` 1 or 2.
+#[inline(always)]
+pub(crate) fn prefetch<const LEVEL: u8, T>(p: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: hints, for any address; SSE is part of x86-64.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        match LEVEL {
+            1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
+            _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
+        }
+    }
+    // No intrinsic of another architecture is stable.
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// [`Fold::apply`] on vectors: the new C of the sums of a chunk and of the old C, which [`Fold::Overwrite`] ignores.
+///
+/// # Safety
+/// The CPU has `V`'s instructions.
+#[inline(always)]
+pub(crate) unsafe fn folded<T, V>(fold: Fold<T>, alpha: V, sum: V, old: V) -> V
+where
+    T: Element<Out = T>,
+    V: Vector<T>,
+{
+    // SAFETY: the caller's promise.
+    unsafe {
+        match fold {
+            Fold::Overwrite => alpha.mul(sum),
+            Fold::Add => alpha.mul_add(sum, old),
+            Fold::Scale(beta) => alpha.mul_add(sum, V::splat(beta).mul(old)),
+        }
+    }
+}
+
 /// `N` elements in an array: a vector for any CPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Lanes<T, const N: usize>([T; N]);
 
 // SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
-unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
+unsafe impl<T: Element<Out = T>, const N: usize> Vector<T> for Lanes<T, N> {
     const LANES: usize = N;
     /// Not known; those of SSE2.
     const REGISTERS: usize = 16;
@@ -156,5 +233,22 @@ unsafe impl<T: Scalar, const N: usize> Vector<T> for Lanes<T, N> {
     #[inline(always)]
     unsafe fn sum(self) -> T {
         self.0.into_iter().fold(T::ZERO, |sum, x| sum + x)
+    }
+}
+
+// SAFETY: four elements are read at each of the first N rows.
+unsafe impl<T: Element<Out = T>, const N: usize> Transpose<T> for Lanes<T, N> {
+    const DEPTH: usize = 4;
+
+    #[inline(always)]
+    unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+        let mut columns = [Self([T::ZERO; N]); 4];
+        for (lane, &row) in rows.iter().enumerate().take(N) {
+            for (q, column) in columns.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for four elements at each row.
+                column.0[lane] = unsafe { *p.offset(row + q as isize) };
+            }
+        }
+        columns
     }
 }

@@ -1,6 +1,6 @@
 //! The cases of each family, aimed at a kernel's own tile and block sizes.
 
-use matmul_core::{K_CHUNK, Kernel, Scalar, TileShape};
+use matmul_core::{K_CHUNK, Kernel, Real, Sizes};
 
 use crate::case::{Case, Fill};
 use crate::plan::{Depth, Plan};
@@ -18,9 +18,9 @@ const ROUNDING: [(f64, f64); 5] = [(1.0, 0.0), (1.0, 1.0), (1.3125, 0.0), (-0.68
 const SMALL_PRIMES: [usize; 5] = [2, 3, 5, 7, 13];
 
 /// All cases of a family for a kernel, cheapest first.
-pub(crate) fn cases<T: Scalar>(family: Family, kernel: &dyn Kernel<T>, plan: &Plan) -> Vec<Case> {
+pub(crate) fn cases<T: Real>(family: Family, kernel: &dyn Kernel<T>, plan: &Plan) -> Vec<Case> {
     // A kernel that says nothing of its blocks is probed where most change their way of working.
-    let tile = kernel.tile_shape().unwrap_or(TileShape { mr: 8, nr: 16, mc: 128, kc: 256, nc: 512 });
+    let tile = kernel.sizes().unwrap_or(Sizes { mr: 8, nr: 16, mc: 128, kc: 256, nc: 512 });
     let mut list =
         List { family, dtype: T::NAME, seed: plan.seed, depth: plan.depth, tile, cases: Vec::new() };
     match family {
@@ -39,7 +39,7 @@ pub(crate) fn cases<T: Scalar>(family: Family, kernel: &dyn Kernel<T>, plan: &Pl
 }
 
 /// Cases for kernels that should give each other's bits: [`Family::Threads`] with rounding inputs.
-pub(crate) fn same_bits_cases<T: Scalar>(kernel: &dyn Kernel<T>, plan: &Plan) -> Vec<Case> {
+pub(crate) fn same_bits_cases<T: Real>(kernel: &dyn Kernel<T>, plan: &Plan) -> Vec<Case> {
     let mut cases = cases(Family::Threads, kernel, plan);
     for (index, case) in cases.iter_mut().enumerate() {
         (case.alpha, case.beta) = ROUNDING[index % ROUNDING.len()];
@@ -63,7 +63,7 @@ struct List {
     dtype: &'static str,
     seed: u64,
     depth: Depth,
-    tile: TileShape,
+    tile: Sizes,
     cases: Vec<Case>,
 }
 
@@ -131,7 +131,7 @@ impl List {
     }
 
     fn contract(&mut self) {
-        let TileShape { mr, nr, mc, kc, .. } = self.tile;
+        let Sizes { mr, nr, mc, kc, .. } = self.tile;
         let ks = self.choose(
             vec![1, 3, 255, 256, 257, 513],
             [vec![1, 2, 3, 100, 1000], around(&[K_CHUNK, 2 * K_CHUNK, 3 * K_CHUNK])].concat(),
@@ -195,7 +195,7 @@ impl List {
     }
 
     fn edges(&mut self) {
-        let TileShape { mr, nr, mc, kc, nc } = self.tile;
+        let Sizes { mr, nr, mc, kc, nc } = self.tile;
         let c_layouts = [Layout::Row, Layout::Col];
         // Alone, after a full tile, and far into a product that is large enough for a packed path.
         let far = |tile: usize| 120usize.next_multiple_of(tile);
@@ -245,7 +245,7 @@ impl List {
     }
 
     fn layouts(&mut self) {
-        let TileShape { mr, nr, .. } = self.tile;
+        let Sizes { mr, nr, .. } = self.tile;
         for a in Layout::ALL {
             for b in Layout::ALL {
                 for (index, c) in Layout::DISTINCT.into_iter().enumerate() {

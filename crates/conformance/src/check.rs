@@ -1,4 +1,4 @@
-use matmul_core::{Availability, Kernel, Promise, Scalar};
+use matmul_core::{Availability, Kernel, Promise, Real};
 
 use crate::case::{Case, Fill, ParseError, Place};
 use crate::cases::{cases, measures_growth, same_bits_cases};
@@ -11,7 +11,7 @@ use crate::{Family, Plan};
 ///
 /// A kernel that reads outside its matrices dies at a guard page. With the environment variable
 /// `MATMUL_CONFORMANCE_TRACE=1` each case is written to standard error before it runs, so the last line is the case.
-pub fn check<T: Scalar>(kernel: &dyn Kernel<T>, plan: &Plan) -> Report {
+pub fn check<T: Real>(kernel: &dyn Kernel<T>, plan: &Plan) -> Report {
     let mut report = empty_report::<T>(kernel.name().into(), kernel.promise());
     if let Availability::Unavailable { needs } = kernel.availability() {
         report.unavailable = Some(needs);
@@ -43,7 +43,7 @@ pub fn check<T: Scalar>(kernel: &dyn Kernel<T>, plan: &Plan) -> Report {
 
 /// Whether kernels give the same bits as the first of them: one kernel at several thread counts, or several
 /// kernels that promise [`Promise::SameBits`]. The report has one family, [`Family::Threads`].
-pub fn check_same_bits<T: Scalar>(kernels: &[&dyn Kernel<T>], plan: &Plan) -> Report {
+pub fn check_same_bits<T: Real>(kernels: &[&dyn Kernel<T>], plan: &Plan) -> Report {
     let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name()).collect();
     let mut report = empty_report::<T>(names.join(" = "), Promise::SameBits);
     let Some((first, others)) = kernels.split_first() else { return report };
@@ -68,7 +68,7 @@ fn only(case: &Case, belongs: impl Fn(&Case) -> bool) -> Vec<Case> {
     if belongs(case) { vec![case.clone()] } else { Vec::new() }
 }
 
-fn same_bits<T: Scalar>(first: &dyn Kernel<T>, others: &[&dyn Kernel<T>], case: &Case) -> Result<(), String> {
+fn same_bits<T: Real>(first: &dyn Kernel<T>, others: &[&dyn Kernel<T>], case: &Case) -> Result<(), String> {
     let describe = |kernel: &dyn Kernel<T>, detail| {
         format!("{} on {} threads: {detail}", kernel.name(), kernel.threads())
     };
@@ -109,7 +109,7 @@ pub enum ReplayError {
 ///
 /// # Errors
 /// [`ReplayError::Failed`] says what was expected and what was found; the others, what is wrong with the line.
-pub fn replay<T: Scalar>(kernel: &dyn Kernel<T>, line: &str) -> Result<(), ReplayError> {
+pub fn replay<T: Real>(kernel: &dyn Kernel<T>, line: &str) -> Result<(), ReplayError> {
     let case = parse::<T>(line)?;
     Judge::new(kernel).run(&case).map(|_| ()).map_err(ReplayError::Failed)
 }
@@ -118,13 +118,13 @@ pub fn replay<T: Scalar>(kernel: &dyn Kernel<T>, line: &str) -> Result<(), Repla
 ///
 /// # Errors
 /// As [`replay`].
-pub fn replay_same_bits<T: Scalar>(kernels: &[&dyn Kernel<T>], line: &str) -> Result<(), ReplayError> {
+pub fn replay_same_bits<T: Real>(kernels: &[&dyn Kernel<T>], line: &str) -> Result<(), ReplayError> {
     let case = parse::<T>(line)?;
     let Some((first, others)) = kernels.split_first() else { return Ok(()) };
     same_bits(*first, others, &case).map_err(ReplayError::Failed)
 }
 
-fn parse<T: Scalar>(line: &str) -> Result<Case, ReplayError> {
+fn parse<T: Real>(line: &str) -> Result<Case, ReplayError> {
     let case: Case = line.parse().map_err(|source| ReplayError::Parse { line: line.into(), source })?;
     if case.dtype != T::NAME {
         return Err(ReplayError::Dtype { expected: T::NAME, found: case.dtype });
@@ -132,7 +132,7 @@ fn parse<T: Scalar>(line: &str) -> Result<Case, ReplayError> {
     Ok(case)
 }
 
-fn empty_report<T: Scalar>(kernel: String, promise: Promise) -> Report {
+fn empty_report<T: Real>(kernel: String, promise: Promise) -> Report {
     Report {
         kernel,
         dtype: T::NAME.into(),

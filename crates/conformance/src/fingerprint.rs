@@ -1,6 +1,6 @@
 use std::fmt;
 
-use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatRef, Scalar};
+use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatRef, Real};
 
 use crate::case::{Case, Fill, Place};
 use crate::judge::inputs;
@@ -54,7 +54,7 @@ const BATCH: usize = 4;
 ///
 /// # Errors
 /// The kernel's own, such as [`Error::Unavailable`].
-pub fn fingerprint<T: Scalar>(kernel: &dyn Kernel<T>) -> Result<u64, Error> {
+pub fn fingerprint<T: Real>(kernel: &dyn Kernel<T>) -> Result<u64, Error> {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut add = |c: Vec<T>| {
         for x in c {
@@ -72,12 +72,12 @@ pub fn fingerprint<T: Scalar>(kernel: &dyn Kernel<T>) -> Result<u64, Error> {
     Ok(hash)
 }
 
-fn case<T: Scalar>((m, n, k, alpha, beta): (usize, usize, usize, f64, f64)) -> Case {
+fn case<T: Real>((m, n, k, alpha, beta): (usize, usize, usize, f64, f64)) -> Case {
     Case { alpha, beta, fill: Fill::Unit, ..Case::new(Family::Contract, T::NAME, (m, n, k), 1) }
 }
 
 /// The product of [`BATCHED`], some rows at a time.
-fn batch<T: Scalar>(kernel: &dyn Kernel<T>) -> Result<Vec<T>, Error> {
+fn batch<T: Real>(kernel: &dyn Kernel<T>) -> Result<Vec<T>, Error> {
     let case = case::<T>(BATCHED);
     let (m, n, k) = (case.m / BATCH, case.n, case.k);
     let (a, b, mut c) = inputs::<T>(&case);
@@ -91,7 +91,7 @@ fn batch<T: Scalar>(kernel: &dyn Kernel<T>) -> Result<Vec<T>, Error> {
     Ok(c)
 }
 
-fn product<T: Scalar>(kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<T>, Error> {
+fn product<T: Real>(kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<T>, Error> {
     let (m, n, k) = (case.m, case.n, case.k);
     let (a, b, c) = inputs::<T>(case);
     let on_heap = |dense: &[T], shape, layout| {
@@ -124,7 +124,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// As [`fingerprint`].
-    pub fn of<T: Scalar>(kernel: &dyn Kernel<T>) -> Result<Self, Error> {
+    pub fn of<T: Real>(kernel: &dyn Kernel<T>) -> Result<Self, Error> {
         let expected = if T::NAME == "f32" { FINGERPRINT_F32 } else { FINGERPRINT_F64 };
         let hex = |hash: u64| format!("{hash:#018x}");
         Ok(Fingerprint {

@@ -1,4 +1,4 @@
-use matmul_core::{Kernel, Problem, Scalar};
+use matmul_core::{Kernel, Problem, Real};
 
 /// A function as a kernel; see [`from_fn`].
 #[derive(Clone, Debug)]
@@ -11,11 +11,11 @@ pub struct FromFn<F> {
 /// own multiplication.
 ///
 /// [`check`]: crate::check
-pub fn from_fn<T: Scalar, F: Fn(Problem<'_, T>) + Send + Sync>(name: &str, run: F) -> FromFn<F> {
+pub fn from_fn<T: Real, F: Fn(Problem<'_, T>) + Send + Sync>(name: &str, run: F) -> FromFn<F> {
     FromFn { name: name.into(), run }
 }
 
-impl<T: Scalar, F: Fn(Problem<'_, T>) + Send + Sync> Kernel<T> for FromFn<F> {
+impl<T: Real, F: Fn(Problem<'_, T>) + Send + Sync> Kernel<T> for FromFn<F> {
     fn name(&self) -> &str {
         &self.name
     }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
-use matmul_core::{Kernel, Promise, Scalar};
+use matmul_core::{Kernel, Promise, Real};
 
 use crate::case::{Case, Fill, Operand, Place};
 use crate::memory::{Matrix, canary};
@@ -36,13 +36,13 @@ enum Expected<T> {
 
 /// Runs cases on one kernel. Cases that differ in layout or memory alone share inputs and oracle when they follow
 /// each other.
-pub(crate) struct Judge<'k, T: Scalar> {
+pub(crate) struct Judge<'k, T: Real> {
     kernel: &'k dyn Kernel<T>,
     product: Option<Product<T>>,
     trace: bool,
 }
 
-impl<'k, T: Scalar> Judge<'k, T> {
+impl<'k, T: Real> Judge<'k, T> {
     pub(crate) fn new(kernel: &'k dyn Kernel<T>) -> Self {
         let trace = std::env::var_os("MATMUL_CONFORMANCE_TRACE").is_some_and(|v| v != "0");
         Judge { kernel, product: None, trace }
@@ -75,7 +75,7 @@ impl<'k, T: Scalar> Judge<'k, T> {
 }
 
 /// The bits of C that a kernel computes, row after row; memory is watched as always.
-pub(crate) fn answer<T: Scalar>(kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<T>, String> {
+pub(crate) fn answer<T: Real>(kernel: &dyn Kernel<T>, case: &Case) -> Result<Vec<T>, String> {
     let (a, b, c) = inputs(case);
     compute(kernel, case, (&a, &b, &c))
 }
@@ -93,7 +93,7 @@ fn value_key(case: &Case) -> Case {
 }
 
 /// A, B and C of a case, dense.
-pub(crate) fn inputs<T: Scalar>(case: &Case) -> (Vec<T>, Vec<T>, Vec<T>) {
+pub(crate) fn inputs<T: Real>(case: &Case) -> (Vec<T>, Vec<T>, Vec<T>) {
     let (m, n, k) = (case.m, case.n, case.k);
     let dense = |operand, nrows: usize, ncols: usize, layout: Layout| -> Vec<T> {
         let value = |i, j| {
@@ -110,7 +110,7 @@ pub(crate) fn inputs<T: Scalar>(case: &Case) -> (Vec<T>, Vec<T>, Vec<T>) {
 }
 
 /// Element (i, j) of a matrix, from the seed and the index alone.
-fn value<T: Scalar>(case: &Case, operand: Operand, i: usize, j: usize) -> T {
+fn value<T: Real>(case: &Case, operand: Operand, i: usize, j: usize) -> T {
     let unread = if operand == Operand::C { case.beta == 0.0 } else { case.alpha == 0.0 };
     if unread {
         return canary();
@@ -137,7 +137,7 @@ fn value<T: Scalar>(case: &Case, operand: Operand, i: usize, j: usize) -> T {
 }
 
 /// An integer so small that k products of two, times alpha up to 2.5 in quarters, stay exact: k·r² ≤ 2^20 in f32.
-fn integer<T: Scalar>(case: &Case, operand: Operand, w: u64) -> i64 {
+fn integer<T: Real>(case: &Case, operand: Operand, w: u64) -> i64 {
     let exact = T::EXACT_INT_MAX / 16 / case.k.max(1) as i64;
     let r = if operand == Operand::C { 1000 } else { exact.isqrt().clamp(1, 1000) };
     let magnitude = (w >> 8) as i64;
@@ -160,7 +160,7 @@ fn scale(seed: u64, operand: Operand, i: usize, j: usize) -> i32 {
     }
 }
 
-impl<T: Scalar> Product<T> {
+impl<T: Real> Product<T> {
     fn new(key: Case, promise: Promise) -> Result<Self, String> {
         let (a, b, c) = inputs::<T>(&key);
         let shape = (key.m, key.n, key.k);
@@ -217,7 +217,7 @@ impl<T: Scalar> Product<T> {
 }
 
 /// Calls the kernel and looks at memory afterwards.
-fn compute<T: Scalar>(
+fn compute<T: Real>(
     kernel: &dyn Kernel<T>,
     case: &Case,
     (a, b, c): (&[T], &[T], &[T]),
@@ -254,7 +254,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
-impl<T: Scalar> Expected<T> {
+impl<T: Real> Expected<T> {
     fn judge(&self, case: &Case, found: &[T]) -> Result<Option<f64>, String> {
         match self {
             Expected::Values(want) => compare(case, found, want, |x, y| x == y).map(|()| None),
@@ -265,7 +265,7 @@ impl<T: Scalar> Expected<T> {
 }
 
 /// Compares element by element; a NaN equals every NaN.
-pub(crate) fn compare<T: Scalar>(
+pub(crate) fn compare<T: Real>(
     case: &Case,
     found: &[T],
     want: &[T],
@@ -286,7 +286,7 @@ pub(crate) fn compare<T: Scalar>(
 }
 
 /// The worst |c - ref| / (γ(k + 3)·(|α||A||B| + |β||C|)).
-fn within<T: Scalar>(case: &Case, found: &[T], reference: &Reference) -> Result<f64, String> {
+fn within<T: Real>(case: &Case, found: &[T], reference: &Reference) -> Result<f64, String> {
     let gamma = gamma::<T>(case.k + 3);
     let mut worst = 0.0;
     for (index, x) in found.iter().enumerate() {
@@ -304,7 +304,7 @@ fn within<T: Scalar>(case: &Case, found: &[T], reference: &Reference) -> Result<
 }
 
 /// γ(n) = n·u / (1 - n·u).
-pub(crate) fn gamma<T: Scalar>(n: usize) -> f64 {
+pub(crate) fn gamma<T: Real>(n: usize) -> f64 {
     let nu = n as f64 * T::UNIT_ROUNDOFF;
     nu / (1.0 - nu)
 }

@@ -1,6 +1,6 @@
 //! Memory in which a kernel's stray reads and writes show.
 
-use matmul_core::{Error, MatMut, MatRef, Scalar};
+use matmul_core::{Error, MatMut, MatRef, Real};
 
 use crate::case::Place;
 use crate::layout::Layout;
@@ -10,7 +10,7 @@ use crate::layout::Layout;
 const MARGIN: usize = if cfg!(asan) { 0 } else { 64 };
 
 /// A quiet NaN with a payload that no arithmetic makes.
-pub(crate) fn canary<T: Scalar>() -> T {
+pub(crate) fn canary<T: Real>() -> T {
     if T::NAME == "f32" { T::from_bits(0x7fc5_a5a5) } else { T::from_bits(0x7ff8_5a5a_a5a5_5a5a) }
 }
 
@@ -31,7 +31,7 @@ enum Store<T> {
     Guarded(guard::Guarded<T>),
 }
 
-impl<T: Scalar> Matrix<T> {
+impl<T: Real> Matrix<T> {
     /// `dense` holds nrows · ncols elements, row after row; elements that share a place are equal.
     pub(crate) fn new(
         dense: &[T],
@@ -99,7 +99,7 @@ impl<T: Scalar> Matrix<T> {
     }
 }
 
-impl<T: Scalar> Store<T> {
+impl<T: Real> Store<T> {
     /// Memory for `len` elements, and the number of canaries before them.
     fn new(len: usize, place: Place) -> Result<(Self, usize), String> {
         match place {
@@ -136,7 +136,7 @@ mod guard {
     use std::marker::PhantomData;
     use std::slice;
 
-    use matmul_core::Scalar;
+    use matmul_core::Real;
     use region::{Allocation, Protection};
 
     use super::Place;
@@ -150,7 +150,7 @@ mod guard {
         _data: PhantomData<T>,
     }
 
-    impl<T: Scalar> Guarded<T> {
+    impl<T: Real> Guarded<T> {
         pub(super) fn new(len: usize, place: Place) -> Result<Self, String> {
             let page = region::page::size();
             let bytes = len * size_of::<T>();

@@ -1,10 +1,10 @@
 //! What a product should be, four ways. Matrices here are dense and row-major.
 
-use matmul_core::{Fold, K_CHUNK, Scalar};
+use matmul_core::{Fold, K_CHUNK, Real};
 
 /// C ← α·A·B + β·C by the numeric contract: the whole of it.
 #[inline(always)]
-fn contract_body<T: Scalar>(
+fn contract_body<T: Real>(
     (m, n, k): (usize, usize, usize),
     alpha: T,
     a: &[T],
@@ -55,7 +55,7 @@ fn two_sum(x: f64, y: f64) -> (f64, f64) {
 /// The compensated dot product Dot2 of Ogita, Rump and Oishi (2005), error u + γ(k)²·|A||B|. For f32 inputs the
 /// products are exact in f64 already; one code serves both.
 #[inline(always)]
-fn reference_body<T: Scalar>(
+fn reference_body<T: Real>(
     (m, n, k): (usize, usize, usize),
     alpha: T,
     a: &[T],
@@ -98,7 +98,7 @@ fn reference_body<T: Scalar>(
 ///
 /// # Errors
 /// When a partial sum might not be exact in `T`, or a value is no such number.
-pub(crate) fn integer<T: Scalar>(
+pub(crate) fn integer<T: Real>(
     (m, n, k): (usize, usize, usize),
     alpha: T,
     a: &[T],
@@ -144,11 +144,11 @@ pub(crate) fn integer<T: Scalar>(
 macro_rules! with_fma {
     ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = $body:ident) => {
         $(#[$doc])*
-        pub(crate) fn $name<T: Scalar>($($arg: $type),*) $(-> $ret)? {
+        pub(crate) fn $name<T: Real>($($arg: $type),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,fma")]
-                unsafe fn with_fma<T: Scalar>($($arg: $type),*) $(-> $ret)? {
+                unsafe fn with_fma<T: Real>($($arg: $type),*) $(-> $ret)? {
                     $body($($arg),*)
                 }
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -1,4 +1,4 @@
-use matmul_core::Scalar;
+use matmul_core::Real;
 
 /// The output function of SplitMix64 (Steele, Lea, Flood 2014): the word that follows state `z`.
 pub(crate) fn splitmix64(z: u64) -> u64 {
@@ -16,7 +16,7 @@ pub(crate) fn word(seed: u64, tag: u64, i: usize, j: usize) -> u64 {
 
 /// A multiple of 2^(1 - p) in [-1, 1), where p is the precision of `T`: 24 or 53 bits. Exact, so every machine
 /// makes the same inputs.
-pub(crate) fn unit<T: Scalar>(word: u64) -> f64 {
+pub(crate) fn unit<T: Real>(word: u64) -> f64 {
     let p = T::EXACT_INT_MAX.trailing_zeros();
     let half = 1i64 << (p - 1);
     ((word >> (64 - p)) as i64 - half) as f64 / half as f64

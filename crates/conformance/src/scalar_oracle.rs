@@ -1,4 +1,4 @@
-use matmul_core::{Kernel, Problem, Promise, Scalar};
+use matmul_core::{Kernel, Problem, Promise, Real};
 
 use crate::oracle;
 
@@ -7,7 +7,7 @@ use crate::oracle;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Oracle;
 
-impl<T: Scalar> Kernel<T> for Oracle {
+impl<T: Real> Kernel<T> for Oracle {
     fn name(&self) -> &str {
         "oracle"
     }

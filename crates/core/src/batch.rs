@@ -1,5 +1,5 @@
 use crate::view::{check_disjoint, check_len, reach};
-use crate::{Error, MatMut, MatRef, Problem, Scalar};
+use crate::{Element, Error, MatMut, MatRef, Problem};
 
 /// `count` borrowed matrices of one shape and one layout, each `stride` elements behind the one before.
 ///
@@ -221,26 +221,26 @@ impl<'a, T> BatchMut<'a, T> {
 ///
 /// As for [`Problem`], its existence is the proof.
 #[derive(Debug)]
-pub struct BatchProblem<'a, T> {
-    alpha: T,
+pub struct BatchProblem<'a, T: Element> {
+    alpha: T::Out,
     a: BatchRef<'a, T>,
     b: BatchRef<'a, T>,
-    beta: T,
-    c: BatchMut<'a, T>,
+    beta: T::Out,
+    c: BatchMut<'a, T::Out>,
 }
 
-impl<'a, T: Scalar> BatchProblem<'a, T> {
+impl<'a, T: Element> BatchProblem<'a, T> {
     /// Checks counts and shapes. `Ok(None)` means that the batch was degenerate and that C ← β·C is already done.
     ///
     /// # Errors
     /// [`Error::Count`] unless the batches have one number of matrices, [`Error::Shape`] unless A's are m × k, B's
     /// k × n and C's m × n.
     pub fn new(
-        alpha: T,
+        alpha: T::Out,
         a: BatchRef<'a, T>,
         b: BatchRef<'a, T>,
-        beta: T,
-        mut c: BatchMut<'a, T>,
+        beta: T::Out,
+        mut c: BatchMut<'a, T::Out>,
     ) -> Result<Option<Self>, Error> {
         if a.count != b.count || a.count != c.count {
             return Err(Error::Count { a: a.count, b: b.count, c: c.count });
@@ -249,7 +249,7 @@ impl<'a, T: Scalar> BatchProblem<'a, T> {
         if b.first.nrows() != k || c.shape() != (m, n) {
             return Err(Error::Shape { a: a.shape(), b: b.shape(), c: c.shape() });
         }
-        if k == 0 || alpha == T::ZERO {
+        if k == 0 || alpha == T::Out::ZERO {
             for i in 0..c.count {
                 let (a, b) = (a.first, b.first);
                 if let Some(c) = c.get_mut(i) {
@@ -277,6 +277,12 @@ impl<'a, T: Scalar> BatchProblem<'a, T> {
     #[inline]
     pub fn k(&self) -> usize {
         self.a.first.ncols()
+    }
+
+    /// The first product that is left, without taking it: all others have its shape and its strides.
+    pub fn first(&mut self) -> Option<Problem<'_, T>> {
+        let (alpha, a, b, beta) = (self.alpha, self.a.get(0)?, self.b.get(0)?, self.beta);
+        Some(Problem::checked(alpha, a, b, beta, self.c.get_mut(0)?))
     }
 
     /// The products ..i and i.. .
@@ -317,7 +323,7 @@ impl<'a, T: Scalar> BatchProblem<'a, T> {
     }
 
     /// The first `i` matrices of C, which must not be used through `self` again.
-    fn front(&mut self, i: usize) -> BatchMut<'a, T> {
+    fn front(&mut self, i: usize) -> BatchMut<'a, T::Out> {
         let ((m, n), rs, cs) = (self.c.first.shape(), self.c.first.rs(), self.c.first.cs());
         // SAFETY: the same matrix; the caller moves `self` past it, and no two matrices share an element.
         let first = unsafe { MatMut::from_raw_parts(self.c.first.as_mut_ptr(), m, n, rs, cs) };
@@ -346,7 +352,7 @@ impl<'a, T: Scalar> BatchProblem<'a, T> {
     }
 }
 
-impl<'a, T: Scalar> Iterator for BatchProblem<'a, T> {
+impl<'a, T: Element> Iterator for BatchProblem<'a, T> {
     type Item = Problem<'a, T>;
 
     #[inline]
@@ -366,4 +372,4 @@ impl<'a, T: Scalar> Iterator for BatchProblem<'a, T> {
     }
 }
 
-impl<T: Scalar> ExactSizeIterator for BatchProblem<'_, T> {}
+impl<T: Element> ExactSizeIterator for BatchProblem<'_, T> {}

@@ -1,4 +1,4 @@
-use crate::Scalar;
+use crate::Element;
 
 /// How the sum `t` of one chunk of k enters C. This is the only place that knows when C may be read.
 ///
@@ -13,7 +13,7 @@ pub enum Fold<T> {
     Scale(T),
 }
 
-impl<T: Scalar> Fold<T> {
+impl<T: Element<Out = T>> Fold<T> {
     /// The fold of the first chunk. β = 1 becomes [`Fold::Add`], which gives the same bits because 1·c is c.
     #[inline(always)]
     pub fn first(beta: T) -> Self {

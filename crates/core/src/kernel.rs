@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use crate::{BatchMut, BatchProblem, BatchRef, Error, Fold, MatMut, MatRef, Scalar};
+use crate::{BatchMut, BatchProblem, BatchRef, Element, Error, Fold, MatMut, MatRef};
 
 /// Whether a kernel can run on this machine, as built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Promise {
 
 /// The order in which the terms of a sum are added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum Summation {
     /// That of the numeric contract, in chunks of [`K_CHUNK`](crate::K_CHUNK): the same bits everywhere.
     #[default]
     Contract,
@@ -34,19 +34,19 @@ pub enum Order {
     Fast,
 }
 
-impl Order {
+impl Summation {
     /// What a kernel that keeps the contract promises in this order.
     pub fn promise(self) -> Promise {
         match self {
-            Order::Contract => Promise::SameBits,
-            Order::Fast => Promise::ErrorBound,
+            Summation::Contract => Promise::SameBits,
+            Summation::Fast => Promise::ErrorBound,
         }
     }
 }
 
 /// The sizes at which a kernel changes its way of working. A conformance kit aims its shapes at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TileShape {
+pub struct Sizes {
     /// Rows of the register tile.
     pub mr: usize,
     /// Columns of the register tile.
@@ -63,15 +63,15 @@ pub struct TileShape {
 ///
 /// Its existence is the proof, so a [`Kernel`] need not check again.
 #[derive(Debug)]
-pub struct Problem<'a, T> {
-    alpha: T,
+pub struct Problem<'a, T: Element> {
+    alpha: T::Out,
     a: MatRef<'a, T>,
     b: MatRef<'a, T>,
-    beta: T,
-    c: MatMut<'a, T>,
+    beta: T::Out,
+    c: MatMut<'a, T::Out>,
 }
 
-impl<'a, T: Scalar> Problem<'a, T> {
+impl<'a, T: Element> Problem<'a, T> {
     /// Checks the shapes. `Ok(None)` means that the product was degenerate (m, n or k is 0, or α is 0) and that
     /// C ← β·C is already done.
     ///
@@ -79,11 +79,11 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// [`Error::Shape`] unless A is m × k, B is k × n and C is m × n.
     #[inline]
     pub fn new(
-        alpha: T,
+        alpha: T::Out,
         a: MatRef<'a, T>,
         b: MatRef<'a, T>,
-        beta: T,
-        mut c: MatMut<'a, T>,
+        beta: T::Out,
+        mut c: MatMut<'a, T::Out>,
     ) -> Result<Option<Self>, Error> {
         if a.ncols() != b.nrows() || a.nrows() != c.nrows() || b.ncols() != c.ncols() {
             return Err(shape_error(a.shape(), b.shape(), c.shape()));
@@ -91,7 +91,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
         if c.nrows() == 0 || c.ncols() == 0 {
             return Ok(None);
         }
-        if a.ncols() == 0 || alpha == T::ZERO {
+        if a.ncols() == 0 || alpha == T::Out::ZERO {
             scale(beta, &mut c);
             return Ok(None);
         }
@@ -100,19 +100,25 @@ impl<'a, T: Scalar> Problem<'a, T> {
 
     /// A product whose shapes agree and in which there is something to do, as its caller has checked.
     #[inline(always)]
-    pub(crate) fn checked(alpha: T, a: MatRef<'a, T>, b: MatRef<'a, T>, beta: T, c: MatMut<'a, T>) -> Self {
+    pub(crate) fn checked(
+        alpha: T::Out,
+        a: MatRef<'a, T>,
+        b: MatRef<'a, T>,
+        beta: T::Out,
+        c: MatMut<'a, T::Out>,
+    ) -> Self {
         Self { alpha, a, b, beta, c }
     }
 
     /// The factor of A·B, not zero.
     #[inline(always)]
-    pub fn alpha(&self) -> T {
+    pub fn alpha(&self) -> T::Out {
         self.alpha
     }
 
     /// The factor of the old C; zero means that C is not read.
     #[inline(always)]
-    pub fn beta(&self) -> T {
+    pub fn beta(&self) -> T::Out {
         self.beta
     }
 
@@ -130,13 +136,13 @@ impl<'a, T: Scalar> Problem<'a, T> {
 
     /// The result, m × n.
     #[inline(always)]
-    pub fn c(&mut self) -> MatMut<'_, T> {
+    pub fn c(&mut self) -> MatMut<'_, T::Out> {
         self.c.reborrow()
     }
 
     /// The result, for as long as it was lent.
     #[inline(always)]
-    pub fn into_c(self) -> MatMut<'a, T> {
+    pub fn into_c(self) -> MatMut<'a, T::Out> {
         self.c
     }
 
@@ -192,7 +198,7 @@ impl<'a, T: Scalar> Problem<'a, T> {
     /// # Panics
     /// If i ≥ m or j ≥ n.
     #[inline]
-    pub fn store(&mut self, i: usize, j: usize, sum: T) {
+    pub fn store(&mut self, i: usize, j: usize, sum: T::Out) {
         let new = Fold::first(self.beta).apply(self.alpha, sum, || self.c.at(i, j));
         self.c.set(i, j, new);
     }
@@ -205,7 +211,7 @@ fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize)) -> Error
 
 /// C ← β·C, which for β = 0 does not read C.
 #[cold]
-fn scale<T: Scalar>(beta: T, c: &mut MatMut<'_, T>) {
+fn scale<T: Element>(beta: T, c: &mut MatMut<'_, T>) {
     for i in 0..c.nrows() {
         for j in 0..c.ncols() {
             let new = if beta == T::ZERO { T::ZERO } else { beta * c.at(i, j) };
@@ -217,7 +223,7 @@ fn scale<T: Scalar>(beta: T, c: &mut MatMut<'_, T>) {
 /// A way to compute C ← α·A·B + β·C.
 ///
 /// Implementors write [`Kernel::run`]; callers use [`Kernel::gemm`].
-pub trait Kernel<T: Scalar>: Send + Sync {
+pub trait Kernel<T: Element>: Send + Sync {
     /// The name in reports and on command lines: lower case, words joined by `-`.
     fn name(&self) -> &str;
 
@@ -232,7 +238,7 @@ pub trait Kernel<T: Scalar>: Send + Sync {
     }
 
     /// The sizes at which it changes its way of working, if it is blocked.
-    fn tile_shape(&self) -> Option<TileShape> {
+    fn sizes(&self) -> Option<Sizes> {
         None
     }
 
@@ -260,11 +266,11 @@ pub trait Kernel<T: Scalar>: Send + Sync {
     #[inline]
     fn gemm(
         &self,
-        alpha: T,
+        alpha: T::Out,
         a: MatRef<'_, T>,
         b: MatRef<'_, T>,
-        beta: T,
-        c: MatMut<'_, T>,
+        beta: T::Out,
+        c: MatMut<'_, T::Out>,
     ) -> Result<(), Error> {
         refuse_unavailable(self)?;
         if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
@@ -280,11 +286,11 @@ pub trait Kernel<T: Scalar>: Send + Sync {
     /// unchanged then.
     fn gemm_batch(
         &self,
-        alpha: T,
+        alpha: T::Out,
         a: BatchRef<'_, T>,
         b: BatchRef<'_, T>,
-        beta: T,
-        c: BatchMut<'_, T>,
+        beta: T::Out,
+        c: BatchMut<'_, T::Out>,
     ) -> Result<(), Error> {
         refuse_unavailable(self)?;
         if let Some(batch) = BatchProblem::new(alpha, a, b, beta, c)? {
@@ -295,7 +301,7 @@ pub trait Kernel<T: Scalar>: Send + Sync {
 }
 
 #[inline]
-fn refuse_unavailable<T: Scalar>(kernel: &(impl Kernel<T> + ?Sized)) -> Result<(), Error> {
+fn refuse_unavailable<T: Element>(kernel: &(impl Kernel<T> + ?Sized)) -> Result<(), Error> {
     match kernel.availability() {
         Availability::Available => Ok(()),
         Availability::Unavailable { needs } => {

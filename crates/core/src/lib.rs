@@ -1,5 +1,5 @@
 //! The vocabulary that every matmul kernel shares: [`MatRef`] and [`MatMut`] views with arbitrary strides, the
-//! [`Scalar`] types, the [`Kernel`] trait, and [`Fold`], the one place that knows when C may be read.
+//! [`Real`] types, the [`Kernel`] trait, and [`Fold`], the one place that knows when C may be read.
 //!
 //! A product is always C ← α·A·B + β·C in the meaning of the BLAS: A is m × k, B is k × n, C is m × n.
 //!
@@ -48,15 +48,15 @@ mod error;
 mod fold;
 mod kernel;
 mod matrix;
-mod scalar;
+mod element;
 mod view;
 
 pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use error::Error;
 pub use fold::Fold;
-pub use kernel::{Availability, Kernel, Order, Problem, Promise, TileShape};
+pub use kernel::{Availability, Kernel, Summation, Problem, Promise, Sizes};
 pub use matrix::Matrix;
-pub use scalar::Scalar;
+pub use element::{Element, Real};
 pub use view::{MatMut, MatRef};
 
 /// Products are summed in chunks of this many terms; a chunk is one chain of fused multiply-adds in the order of

@@ -2,7 +2,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::view::check_len;
-use crate::{Error, MatMut, MatRef, Scalar};
+use crate::{Element, Error, MatMut, MatRef};
 
 /// An owned row-major matrix: a shape and a `Vec`.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Matrix<T> {
     ncols: usize,
 }
 
-impl<T: Scalar> Matrix<T> {
+impl<T: Element> Matrix<T> {
     /// All zeros.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-use matmul_core::Scalar;
+use matmul_core::Real;
 use ndarray::{Axis, IxDyn, Zip};
 
 use crate::Operand;
@@ -11,7 +11,7 @@ use crate::error::{Error, ShapeFault};
 /// let m = array![[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]];
 /// assert_eq!(matmul_einsum::frobenius_norm(&m), 285.0f32.sqrt());
 /// ```
-pub fn frobenius_norm<T: Scalar>(a: &dyn Operand<T>) -> T {
+pub fn frobenius_norm<T: Real>(a: &dyn Operand<T>) -> T {
     let a = a.dyn_view();
     let norm = |scale: f64| a.fold(0.0, |sum, x| sum + (x.to_f64() / scale).powi(2)).sqrt() * scale;
     let plain = norm(1.0);
@@ -26,7 +26,7 @@ pub fn frobenius_norm<T: Scalar>(a: &dyn Operand<T>) -> T {
 ///
 /// # Errors
 /// [`Error::Broadcast`] if the shapes do not broadcast to one.
-pub fn allclose<T: Scalar>(
+pub fn allclose<T: Real>(
     a: &dyn Operand<T>,
     b: &dyn Operand<T>,
     rtol: f64,
@@ -53,7 +53,7 @@ pub fn allclose<T: Scalar>(
 ///
 /// # Errors
 /// As [`allclose`].
-pub fn near<T: Scalar>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<bool, Error> {
+pub fn near<T: Real>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<bool, Error> {
     allclose(a, b, 1e-3, 1e-5)
 }
 

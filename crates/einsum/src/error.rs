@@ -134,7 +134,7 @@ pub enum Fault {
 pub enum ShapeFault {
     /// An operand without axes.
     #[error("the {0} operand is a scalar, use the elementwise product")]
-    Scalar(Side),
+    Real(Side),
     /// Axes that must agree do not.
     #[error("axis {a_axis} of the left has length {a_len}, axis {b_axis} of the right has {b_len}")]
     Lengths {

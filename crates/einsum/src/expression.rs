@@ -1,7 +1,6 @@
 use std::str::FromStr;
 
-use matmul::Element;
-use matmul_core::{Kernel, Scalar};
+use matmul_core::{Kernel, Real};
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, DataMut, Dimension};
 
 use crate::Operand;
@@ -51,7 +50,7 @@ impl Einsum {
     /// # Errors
     /// [`Error::Operands`] for another number of operands, [`Error::Subscripts`] if their axes do not fit the
     /// subscripts or each other, [`Error::TooLarge`], [`Error::Kernel`] if the kernel cannot run here.
-    pub fn run<T: Scalar>(
+    pub fn run<T: Real>(
         &self,
         kernel: &dyn Kernel<T>,
         operands: &[&dyn Operand<T>],
@@ -64,7 +63,7 @@ impl Einsum {
     ///
     /// # Errors
     /// As [`Einsum::run`], and [`Error::OutputShape`].
-    pub fn run_into<T: Scalar, S: DataMut<Elem = T>, D: Dimension>(
+    pub fn run_into<T: Real, S: DataMut<Elem = T>, D: Dimension>(
         &self,
         kernel: &dyn Kernel<T>,
         operands: &[&dyn Operand<T>],
@@ -140,7 +139,7 @@ impl FromStr for Einsum {
 ///
 /// # Errors
 /// As [`Einsum::new`] and [`Einsum::run`].
-pub fn einsum<T: Element>(subscripts: &str, operands: &[&dyn Operand<T>]) -> Result<ArrayD<T>, Error> {
+pub fn einsum<T: Real>(subscripts: &str, operands: &[&dyn Operand<T>]) -> Result<ArrayD<T>, Error> {
     einsum_with(matmul::best(), subscripts, operands)
 }
 
@@ -148,7 +147,7 @@ pub fn einsum<T: Element>(subscripts: &str, operands: &[&dyn Operand<T>]) -> Res
 ///
 /// # Errors
 /// As [`Einsum::new`] and [`Einsum::run`].
-pub fn einsum_with<T: Scalar>(
+pub fn einsum_with<T: Real>(
     kernel: &dyn Kernel<T>,
     subscripts: &str,
     operands: &[&dyn Operand<T>],

@@ -1,6 +1,6 @@
 //! C ← X·Y over labelled axes, as matrix products directly from strides.
 
-use matmul_core::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Scalar};
+use matmul_core::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Real};
 
 use crate::axes::Axis;
 use crate::error::Error;
@@ -92,7 +92,7 @@ impl Lowering {
     /// # Safety
     /// `x`, `y` and `c` are the first elements of tensors in the layouts that this was made for; those of X and Y can
     /// be read, those of C can be read and written and are borrowed by nobody else. No axis has length 0.
-    pub(crate) unsafe fn multiply<T: Scalar>(
+    pub(crate) unsafe fn multiply<T: Real>(
         &self,
         kernel: &dyn Kernel<T>,
         x: *const T,
@@ -137,7 +137,7 @@ impl Lowering {
 ///
 /// # Safety
 /// As for [`Lowering::multiply`], for X and C.
-pub(crate) unsafe fn assign<T: Scalar>(loops: &[Loop], x: *const T, c: *mut T) {
+pub(crate) unsafe fn assign<T: Real>(loops: &[Loop], x: *const T, c: *mut T) {
     // SAFETY: as promised by the caller; Y is X, in which the loops do not step.
     unsafe { map(loops, x, x, c, |x, _| x) }
 }

@@ -1,4 +1,4 @@
-use matmul_core::{Kernel, Scalar};
+use matmul_core::{Kernel, Real};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 
 use crate::axes::{Axis, AxisSet, MAX_AXES};
@@ -78,7 +78,7 @@ impl Plan {
     /// # Safety
     /// The plan was made for the layouts of these operands and of the output, whose first element is at `output` and
     /// which is borrowed mutably. No axis has length 0.
-    unsafe fn run<T: Scalar>(
+    unsafe fn run<T: Real>(
         &self,
         kernel: &dyn Kernel<T>,
         operands: &[ArrayViewD<'_, T>],
@@ -143,7 +143,7 @@ pub(crate) fn check_size(shape: &[usize]) -> Result<(), Error> {
     }
 }
 
-fn zeros<T: Scalar>(layout: &Layout) -> Vec<T> {
+fn zeros<T: Real>(layout: &Layout) -> Vec<T> {
     vec![T::ZERO; layout.len()]
 }
 
@@ -151,7 +151,7 @@ fn zeros<T: Scalar>(layout: &Layout) -> Vec<T> {
 ///
 /// # Safety
 /// `from` is the layout of the readable tensor at `x`.
-unsafe fn gather<T: Scalar>(x: *const T, from: &Layout, to: &Layout) -> Vec<T> {
+unsafe fn gather<T: Real>(x: *const T, from: &Layout, to: &Layout) -> Vec<T> {
     let mut copy = zeros(to);
     // SAFETY: by the caller's word; the copy is new and row-major.
     unsafe { lowering::assign(&lowering::copy_loops(from, to), x, copy.as_mut_ptr()) };
@@ -166,7 +166,7 @@ pub(crate) fn layouts<T>(resolved: &Resolved, operands: &[ArrayViewD<'_, T>]) ->
 }
 
 /// The value of an expression as a new array.
-pub(crate) fn evaluate<T: Scalar>(
+pub(crate) fn evaluate<T: Real>(
     kernel: &dyn Kernel<T>,
     resolved: &Resolved,
     operands: &[ArrayViewD<'_, T>],
@@ -179,7 +179,7 @@ pub(crate) fn evaluate<T: Scalar>(
 }
 
 /// The same, into an array that there is.
-pub(crate) fn evaluate_into<T: Scalar>(
+pub(crate) fn evaluate_into<T: Real>(
     kernel: &dyn Kernel<T>,
     resolved: &Resolved,
     operands: &[ArrayViewD<'_, T>],

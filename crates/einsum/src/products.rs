@@ -1,7 +1,6 @@
 //! The products that have names, as expressions with numbered axes.
 
-use matmul::Element;
-use matmul_core::{Kernel, Scalar};
+use matmul_core::{Kernel, Real};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::Operand;
@@ -33,7 +32,7 @@ use crate::subscripts::Resolved;
 ///
 /// # Errors
 /// [`Error::Shapes`] if an operand is a scalar or axes disagree, [`Error::TooLarge`], [`Error::Kernel`].
-pub fn matmul<T: Element>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
+pub fn matmul<T: Real>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
     matmul_with(matmul::best(), a, b)
 }
 
@@ -41,7 +40,7 @@ pub fn matmul<T: Element>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<Arra
 ///
 /// # Errors
 /// As [`matmul`](matmul()).
-pub fn matmul_with<T: Scalar>(
+pub fn matmul_with<T: Real>(
     kernel: &dyn Kernel<T>,
     a: &dyn Operand<T>,
     b: &dyn Operand<T>,
@@ -60,7 +59,7 @@ fn shapes(a: &[usize], b: &[usize], fault: ShapeFault) -> Error {
 fn matmul_axes(a: &[usize], b: &[usize]) -> Result<Resolved, ShapeFault> {
     for (shape, side) in [(a, Side::Left), (b, Side::Right)] {
         if shape.is_empty() {
-            return Err(ShapeFault::Scalar(side));
+            return Err(ShapeFault::Real(side));
         }
     }
     let (a_batch, a_matrix) = a.split_at(a.len().saturating_sub(2));
@@ -123,7 +122,7 @@ impl<const N: usize> From<([isize; N], [isize; N])> for Axes {
 /// # Errors
 /// [`Error::Shapes`] if an axis does not exist or is named twice, or lengths disagree; [`Error::TooLarge`],
 /// [`Error::Kernel`].
-pub fn tensordot<T: Element>(
+pub fn tensordot<T: Real>(
     a: &dyn Operand<T>,
     b: &dyn Operand<T>,
     axes: impl Into<Axes>,
@@ -135,7 +134,7 @@ pub fn tensordot<T: Element>(
 ///
 /// # Errors
 /// As [`tensordot`].
-pub fn tensordot_with<T: Scalar>(
+pub fn tensordot_with<T: Real>(
     kernel: &dyn Kernel<T>,
     a: &dyn Operand<T>,
     b: &dyn Operand<T>,
@@ -205,7 +204,7 @@ fn tensordot_axes(a: &[usize], b: &[usize], pairs: &[(usize, usize)]) -> Result<
 ///
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Kernel`].
-pub fn outer<T: Element>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
+pub fn outer<T: Real>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
     outer_with(matmul::best(), a, b)
 }
 
@@ -213,7 +212,7 @@ pub fn outer<T: Element>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<Array
 ///
 /// # Errors
 /// As [`outer`].
-pub fn outer_with<T: Scalar>(
+pub fn outer_with<T: Real>(
     kernel: &dyn Kernel<T>,
     a: &dyn Operand<T>,
     b: &dyn Operand<T>,

@@ -1,11 +1,11 @@
 //! The numeric contract: batches, broadcasts and layouts have the bits of single products.
 
-use matmul::{Kernel, Listed, MatRef, Matrix, Promise};
+use matmul::{Kernel, Real, MatRef, Matrix, Promise};
 use matmul_einsum::{einsum_with, matmul_with};
 use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix2, s};
 
 /// Values with all bits in use: no sum of them is exact, so another order of summation shows.
-fn random<T: Listed>(shape: &[usize], seed: u64) -> ArrayD<T> {
+fn random<T: Real>(shape: &[usize], seed: u64) -> ArrayD<T> {
     let mut state = seed;
     ArrayD::from_shape_simple_fn(shape, || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -13,7 +13,7 @@ fn random<T: Listed>(shape: &[usize], seed: u64) -> ArrayD<T> {
     })
 }
 
-fn single<T: Listed>(kernel: &dyn Kernel<T>, a: &ArrayD<T>, b: &ArrayD<T>) -> Vec<u64> {
+fn single<T: Real>(kernel: &dyn Kernel<T>, a: &ArrayD<T>, b: &ArrayD<T>) -> Vec<u64> {
     let matrix = |x: &ArrayD<T>| {
         let (m, n) = x.view().into_dimensionality::<Ix2>().expect("a matrix").dim();
         Matrix::from_vec(x.iter().copied().collect(), m, n).expect("m · n elements")
@@ -25,12 +25,12 @@ fn single<T: Listed>(kernel: &dyn Kernel<T>, a: &ArrayD<T>, b: &ArrayD<T>) -> Ve
     c.as_slice().iter().map(|x| x.bits()).collect()
 }
 
-fn bits<'a, T: Listed>(x: impl IntoIterator<Item = &'a T>) -> Vec<u64> {
+fn bits<'a, T: Real>(x: impl IntoIterator<Item = &'a T>) -> Vec<u64> {
     x.into_iter().map(|x| x.bits()).collect()
 }
 
 /// A product of batches of `batch` matrices, k longer than a chunk, in several guises.
-fn check<T: Listed>(kernel: &dyn Kernel<T>, batch: usize, m: usize, k: usize, n: usize) {
+fn check<T: Real>(kernel: &dyn Kernel<T>, batch: usize, m: usize, k: usize, n: usize) {
     let (a, b) = (random::<T>(&[batch, m, k], 1), random::<T>(&[batch, k, n], 2));
     let (a0, b0) = (a.index_axis(Axis(0), 0).to_owned(), b.index_axis(Axis(0), 0).to_owned());
     let matrices = |x: &ArrayD<T>| x.outer_iter().map(|x| x.to_owned()).collect::<Vec<_>>();
@@ -60,7 +60,7 @@ fn check<T: Listed>(kernel: &dyn Kernel<T>, batch: usize, m: usize, k: usize, n:
     assert_eq!(bits(&swapped), pairs, "{what}: another order of the output");
 }
 
-fn for_every_contract_kernel<T: Listed>(check: impl Fn(&dyn Kernel<T>)) {
+fn for_every_contract_kernel<T: Real>(check: impl Fn(&dyn Kernel<T>)) {
     let mut names = Vec::new();
     for kernel in matmul::all::<T>() {
         let available = kernel.availability() == matmul::Availability::Available;
@@ -74,7 +74,7 @@ fn for_every_contract_kernel<T: Listed>(check: impl Fn(&dyn Kernel<T>)) {
     }
 }
 
-fn guises<T: Listed>(kernel: &dyn Kernel<T>) {
+fn guises<T: Real>(kernel: &dyn Kernel<T>) {
     check(kernel, 3, 7, 300, 5);
     check(kernel, 5, 1, 784, 10);
     check(kernel, 2, 65, 33, 70);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use matmul::{Availability, Kernel, Listed};
+use matmul::{Availability, Kernel, Real};
 use matmul_einsum::{Einsum, Error, Operand, Search, matmul_with, outer_with, tensordot_with};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, ShapeBuilder};
 
@@ -81,7 +81,7 @@ fn case(line: &str, values: &mut impl Iterator<Item = f64>) -> Case {
     }
 }
 
-fn evaluate<T: Listed>(kernel: &dyn Kernel<T>, case: &Case) -> Result<ArrayD<T>, Error> {
+fn evaluate<T: Real>(kernel: &dyn Kernel<T>, case: &Case) -> Result<ArrayD<T>, Error> {
     let memory: Vec<Vec<T>> =
         case.operands.iter().map(|o| o.values.iter().map(|&x| T::from_f64(x)).collect()).collect();
     let views: Vec<_> = case.operands.iter().zip(&memory).map(|(o, values)| o.view(values)).collect();
@@ -101,7 +101,7 @@ fn evaluate<T: Listed>(kernel: &dyn Kernel<T>, case: &Case) -> Result<ArrayD<T>,
     }
 }
 
-fn check<T: Listed>() {
+fn check<T: Real>() {
     let cases = cases();
     assert!(cases.len() > 400, "{} cases", cases.len());
     for kernel in matmul::all::<T>() {

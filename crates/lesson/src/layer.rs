@@ -1,4 +1,4 @@
-use matmul::{Kernel, MatMut, MatRef, Matrix, Scalar};
+use matmul::{Kernel, MatMut, MatRef, Matrix, Real};
 use rand::{Rng, RngExt};
 
 use crate::Error;
@@ -12,7 +12,7 @@ pub struct Linear<T> {
     pub bias: Vec<T>,
 }
 
-impl<T: Scalar> Linear<T> {
+impl<T: Real> Linear<T> {
     /// Weights uniform in ±√(6 / inputs), bias 0: He et al. (2015), so that what passes a ReLU keeps its variance.
     ///
     /// Uniform rather than normal, because it takes nothing that a C library might round in its own way.

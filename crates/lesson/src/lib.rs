@@ -39,7 +39,7 @@ pub mod plot;
 mod sgd;
 mod timed;
 
-use matmul::{Availability, Kernel, Listed};
+use matmul::{Availability, Kernel, Real};
 
 pub use error::Error;
 pub use factors::{factors, normal};
@@ -58,7 +58,7 @@ pub fn rng(seed: u64) -> rand_pcg::Pcg64Mcg {
 ///
 /// # Errors
 /// [`Error::UnknownKernel`] lists the names there are; [`Error::Product`] if this machine or build cannot run it.
-pub fn kernel<T: Listed>(name: &str) -> Result<Box<dyn Kernel<T>>, Error> {
+pub fn kernel<T: Real>(name: &str) -> Result<Box<dyn Kernel<T>>, Error> {
     let mut kernels = matmul::all::<T>();
     let Some(at) = kernels.iter().position(|kernel| kernel.name() == name) else {
         let known = kernels.iter().map(|kernel| kernel.name()).collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-use matmul::{Matrix, Scalar};
+use matmul::{Matrix, Real};
 
 use crate::Error;
 
@@ -10,7 +10,7 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::Labels`] unless there is a label for each row, [`Error::Label`] if one is not a column of the logits.
-pub fn softmax_cross_entropy<T: Scalar>(logits: &mut Matrix<T>, labels: &[i64]) -> Result<f64, Error> {
+pub fn softmax_cross_entropy<T: Real>(logits: &mut Matrix<T>, labels: &[i64]) -> Result<f64, Error> {
     let (rows, classes) = (logits.nrows(), logits.ncols());
     if labels.len() != rows {
         return Err(Error::Labels { rows, found: labels.len() });
@@ -34,7 +34,7 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &mut Matrix<T>, labels: &[i64]) 
 }
 
 /// The column of each row's largest logit, the first of equals.
-pub fn argmax<T: Scalar>(logits: &Matrix<T>) -> Vec<usize> {
+pub fn argmax<T: Real>(logits: &Matrix<T>) -> Vec<usize> {
     let largest = |z: &[T]| (1..z.len()).fold(0, |best, j| if z[j] > z[best] { j } else { best });
     logits.as_slice().chunks_exact(logits.ncols().max(1)).map(largest).collect()
 }

@@ -1,4 +1,4 @@
-use matmul::{Kernel, MatRef, Matrix, Scalar};
+use matmul::{Kernel, MatRef, Matrix, Real};
 use rand::Rng;
 
 use crate::{Error, Linear, argmax, softmax_cross_entropy};
@@ -21,7 +21,7 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-impl<T: Scalar> Mlp<T> {
+impl<T: Real> Mlp<T> {
     /// Layers of random weights, such as 784, 50, 10.
     pub fn random(inputs: usize, hidden: usize, outputs: usize, rng: &mut impl Rng) -> Self {
         let (hidden, output) = (Linear::random(inputs, hidden, rng), Linear::random(hidden, outputs, rng));

@@ -1,4 +1,4 @@
-use matmul::{Kernel, MatRef, Scalar};
+use matmul::{Kernel, MatRef, Real};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
@@ -21,7 +21,7 @@ impl Sgd {
     ///
     /// # Errors
     /// As [`Mlp::step`]; the model has taken the steps before then.
-    pub fn epoch<T: Scalar>(
+    pub fn epoch<T: Real>(
         &self,
         model: &mut Mlp<T>,
         kernel: &dyn Kernel<T>,

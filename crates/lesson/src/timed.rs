@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use matmul::{Availability, Kernel, Problem, Promise, Scalar, TileShape};
+use matmul::{Availability, Kernel, Problem, Promise, Real, Sizes};
 
 /// m, k and n of a product.
 pub type Shape = (usize, usize, usize);
@@ -23,7 +23,7 @@ pub struct Timed<T> {
     spent: Mutex<BTreeMap<Shape, Spent>>,
 }
 
-impl<T: Scalar> Timed<T> {
+impl<T: Real> Timed<T> {
     /// Starts at zero.
     pub fn new(kernel: Box<dyn Kernel<T>>) -> Self {
         Self { kernel, spent: Mutex::default() }
@@ -38,7 +38,7 @@ impl<T: Scalar> Timed<T> {
     }
 }
 
-impl<T: Scalar> Kernel<T> for Timed<T> {
+impl<T: Real> Kernel<T> for Timed<T> {
     fn name(&self) -> &str {
         self.kernel.name()
     }
@@ -51,8 +51,8 @@ impl<T: Scalar> Kernel<T> for Timed<T> {
         self.kernel.promise()
     }
 
-    fn tile_shape(&self) -> Option<TileShape> {
-        self.kernel.tile_shape()
+    fn sizes(&self) -> Option<Sizes> {
+        self.kernel.sizes()
     }
 
     fn threads(&self) -> usize {

@@ -16,18 +16,16 @@
 //! The result's bits are the same on every CPU, at every thread count and in every layout.
 
 mod packed;
-#[cfg(feature = "parallel")]
-mod parallel;
 
 pub use matmul_blocked::{Bias, Epilogue, Identity};
 pub use matmul_core::{
-    Availability, BatchMut, BatchProblem, BatchRef, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Matrix,
-    Order, Problem, Promise, Scalar, TileShape,
+    Availability, BatchMut, BatchProblem, BatchRef, Element, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef,
+    Matrix, Problem, Promise, Real, Sizes, Summation,
 };
-pub use matmul_simd::{Element, Isa, Simd};
-pub use packed::PackedB;
 #[cfg(feature = "parallel")]
-pub use parallel::Parallel;
+pub use matmul_parallel::{Parallel, Rayon};
+pub use matmul_simd::{Isa, Simd};
+pub use packed::PackedB;
 
 use std::sync::OnceLock;
 
@@ -42,6 +40,14 @@ fn chosen() -> &'static Best {
     BEST.get_or_init(Best::new)
 }
 
+/// The engines of the best kernel, unless it is unavailable.
+fn engines() -> Option<&'static matmul_blocked::Engines> {
+    #[cfg(feature = "parallel")]
+    return chosen().simd().engines();
+    #[cfg(not(feature = "parallel"))]
+    return chosen().engines();
+}
+
 /// A·B as a new row-major matrix.
 ///
 /// # Errors
@@ -50,9 +56,9 @@ fn chosen() -> &'static Best {
 ///
 /// # Panics
 /// If the result's m · n elements do not fit in memory.
-pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T>, Error> {
+pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T::Out>, Error> {
     let mut c = Matrix::zeros(a.nrows(), b.ncols());
-    gemm(T::ONE, a, b, T::ZERO, c.as_mut())?;
+    gemm(T::Out::ONE, a, b, T::Out::ZERO, c.as_mut())?;
     Ok(c)
 }
 
@@ -63,11 +69,11 @@ pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T
 /// be satisfied. C is unchanged then.
 #[inline]
 pub fn gemm<T: Element>(
-    alpha: T,
+    alpha: T::Out,
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
-    beta: T,
-    c: MatMut<'_, T>,
+    beta: T::Out,
+    c: MatMut<'_, T::Out>,
 ) -> Result<(), Error> {
     chosen().gemm(alpha, a, b, beta, c)
 }
@@ -90,11 +96,11 @@ pub fn gemm<T: Element>(
 /// # Errors
 /// [`Error::Count`] if the batches differ in their number of matrices; otherwise as [`gemm`]. C is unchanged then.
 pub fn gemm_batch<T: Element>(
-    alpha: T,
+    alpha: T::Out,
     a: BatchRef<'_, T>,
     b: BatchRef<'_, T>,
-    beta: T,
-    c: BatchMut<'_, T>,
+    beta: T::Out,
+    c: BatchMut<'_, T::Out>,
 ) -> Result<(), Error> {
     chosen().gemm_batch(alpha, a, b, beta, c)
 }
@@ -104,7 +110,7 @@ pub fn best<T: Element>() -> &'static dyn Kernel<T> {
     chosen()
 }
 
-/// The fastest kernel here that does not: in [`Order::Fast`], which sums long rows along k where that is faster, as in
+/// The fastest kernel here that does not: in [`Summation::Fast`], which sums long rows along k where that is faster, as in
 /// matrix-vector products. The error bound is the usual one.
 pub fn fast<T: Element>() -> &'static dyn Kernel<T> {
     static FAST: OnceLock<Best> = OnceLock::new();
@@ -118,7 +124,7 @@ pub fn parallel<T: Element>(threads: usize) -> Box<dyn Kernel<T>> {
 }
 
 /// Every kernel of this build, slowest first. Those that this machine cannot run say what they need.
-pub fn all<T: Listed>() -> Vec<Box<dyn Kernel<T>>> {
+pub fn all<T: Real>() -> Vec<Box<dyn Kernel<T>>> {
     let mut kernels: Vec<Box<dyn Kernel<T>>> = vec![
         Box::new(matmul_naive::Loops),
         Box::new(matmul_naive::Elementwise),
@@ -131,28 +137,7 @@ pub fn all<T: Listed>() -> Vec<Box<dyn Kernel<T>>> {
     kernels.push(Box::new(Simd::new().fast()));
     #[cfg(feature = "parallel")]
     kernels.push(Box::new(Parallel::new()));
-    kernels.extend(T::blas());
+    #[cfg(feature = "blas")]
+    kernels.push(Box::new(matmul_blas::Blas::linked()));
     kernels
 }
-
-/// An element type for which [`all`] can list kernels: `f32` or `f64`.
-pub trait Listed: Element {
-    /// The linked BLAS, or the row that says what is missing; `None` in a build without the `blas` feature.
-    fn blas() -> Option<Box<dyn Kernel<Self>>>;
-}
-
-macro_rules! impl_listed {
-    ($t:ident) => {
-        impl Listed for $t {
-            fn blas() -> Option<Box<dyn Kernel<Self>>> {
-                #[cfg(feature = "blas")]
-                return Some(Box::new(matmul_blas::Blas::linked()));
-                #[cfg(not(feature = "blas"))]
-                return None;
-            }
-        }
-    };
-}
-
-impl_listed!(f32);
-impl_listed!(f64);

@@ -1,8 +1,7 @@
-use matmul_blocked::{Blocking, Epilogue, MicroKernel};
-use matmul_core::{Availability, Error, MatMut, MatRef, Scalar};
-use matmul_simd::{Element, Isa, Visitor};
+use matmul_blocked::{Engine, Epilogue, Join, PackedProblem};
+use matmul_core::{Availability, Element, Error, MatMut, MatRef};
 
-use crate::chosen;
+use crate::engines;
 
 /// A right factor that is packed once and used for many products, as the weights of a layer are.
 ///
@@ -19,45 +18,9 @@ use crate::chosen;
 /// # Ok::<(), matmul::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct PackedB<T> {
+pub struct PackedB<T: Element> {
     panels: matmul_blocked::PackedB<T>,
-    isa: Isa,
-}
-
-struct Pack<'a, T>(MatRef<'a, T>);
-
-impl<T: Scalar> Visitor<T> for Pack<'_, T> {
-    type Output = matmul_blocked::PackedB<T>;
-    fn visit<U: MicroKernel<T>>(self, kernel: U) -> Self::Output {
-        matmul_blocked::PackedB::new(kernel, self.0)
-    }
-}
-
-struct Gemm<'a, T, E> {
-    alpha: T,
-    a: MatRef<'a, T>,
-    b: &'a matmul_blocked::PackedB<T>,
-    beta: T,
-    c: MatMut<'a, T>,
-    epilogue: E,
-}
-
-impl<T: Scalar, E: Epilogue<T>> Visitor<T> for Gemm<'_, T, E> {
-    type Output = Result<(), Error>;
-    fn visit<U: MicroKernel<T>>(self, kernel: U) -> Self::Output {
-        let (blocking, ab) = (Blocking::of::<T, U>(), (self.alpha, self.a, self.b.as_ref()));
-        #[cfg(feature = "parallel")]
-        return matmul_parallel::gemm_packed(
-            kernel,
-            rayon::current_num_threads,
-            blocking,
-            ab,
-            (self.beta, self.c),
-            self.epilogue,
-        );
-        #[cfg(not(feature = "parallel"))]
-        return matmul_blocked::gemm_packed(kernel, blocking, ab, (self.beta, self.c), self.epilogue);
-    }
+    engine: &'static Engine<T>,
 }
 
 impl<T: Element> PackedB<T> {
@@ -73,9 +36,8 @@ impl<T: Element> PackedB<T> {
         if let Availability::Unavailable { needs } = kernel.availability() {
             return Err(Error::Unavailable { kernel: kernel.name().into(), needs });
         }
-        let isa = chosen().isa().unwrap_or(Isa::Portable);
-        let panels = T::with_isa(isa, Pack(b)).expect("the chosen instruction set is available");
-        Ok(Self { panels, isa })
+        let engine = engines().and_then(|engines| engines.of()).expect("an available kernel has an engine");
+        Ok(Self { panels: engine.pack(b), engine })
     }
 
     /// Rows of B.
@@ -95,15 +57,28 @@ impl<T: Element> PackedB<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] unless A is m × k and C m × n. C is unchanged then.
-    pub fn gemm<E: Epilogue<T>>(
+    pub fn gemm<E: Epilogue<T::Out>>(
         &self,
-        alpha: T,
+        alpha: T::Out,
         a: MatRef<'_, T>,
-        beta: T,
-        c: MatMut<'_, T>,
+        beta: T::Out,
+        c: MatMut<'_, T::Out>,
         epilogue: E,
     ) -> Result<(), Error> {
-        let gemm = Gemm { alpha, a, b: &self.panels, beta, c, epilogue };
-        T::with_isa(self.isa, gemm).expect("the instruction set that it was packed for is available")
+        if let Some(problem) = PackedProblem::new((alpha, a, &self.panels), (beta, c), &epilogue)? {
+            self.engine.gemm_packed(problem, join());
+        }
+        Ok(())
     }
+}
+
+/// The threads of the facade.
+fn join() -> &'static dyn Join {
+    #[cfg(feature = "parallel")]
+    {
+        static RAYON: crate::Rayon = crate::Rayon::current();
+        &RAYON
+    }
+    #[cfg(not(feature = "parallel"))]
+    &matmul_blocked::Serial
 }

@@ -1,9 +1,9 @@
 //! The facade: what it lists, what it refuses, and that what it picks keeps the contract.
 
-use matmul::{Availability, Error, Kernel, Listed, MatMut, MatRef, Matrix, Promise};
+use matmul::{Availability, Error, Kernel, Real, MatMut, MatRef, Matrix, Promise};
 use matmul_conformance::{Plan, check, check_same_bits};
 
-fn certify<T: Listed>() {
+fn certify<T: Real>() {
     check(matmul::best::<T>(), &Plan::quick()).assert_passed();
     let kernels = matmul::all::<T>();
     let keep_bits: Vec<&dyn Kernel<T>> = kernels

@@ -1,8 +1,8 @@
 //! A packed B gives the bits of B itself, and the epilogue is what a pass over C would be.
 
-use matmul::{Bias, Element, Error, Identity, MatMut, MatRef, PackedB};
+use matmul::{Bias, Real, Error, Identity, MatMut, MatRef, PackedB};
 
-fn numbers<T: Element>(len: usize, seed: usize) -> Vec<T> {
+fn numbers<T: Real>(len: usize, seed: usize) -> Vec<T> {
     (0..len).map(|i| T::from_f64(((i * 7919 + seed) % 1009) as f64 / 37.0 - 13.0)).collect()
 }
 
@@ -11,7 +11,7 @@ fn layouts(m: usize, n: usize) -> [(isize, isize); 2] {
     [(n as isize, 1), (1, m as isize)]
 }
 
-fn check<T: Element>((m, n, k): (usize, usize, usize)) {
+fn check<T: Real>((m, n, k): (usize, usize, usize)) {
     let (a, b, bias) = (numbers::<T>(m * k, 1), numbers::<T>(k * n, 2), numbers::<T>(n, 3));
     let (alpha, beta) = (T::from_f64(0.7), T::from_f64(-1.3));
     let a = MatRef::from_row_major(&a, m, k).unwrap();
@@ -69,7 +69,7 @@ fn degenerate_products_have_an_epilogue_too() {
     packed.gemm(0.0, MatRef::from_row_major(&a, 1, 3).unwrap(), 1.0, row(&mut c), bias).unwrap();
     assert_eq!(c, [3.0, 0.0]);
 
-    let none = PackedB::new(MatRef::from_row_major(&[], 0, 2).unwrap()).unwrap();
+    let none = PackedB::new(MatRef::from_row_major(&[0.0f32; 0], 0, 2).unwrap()).unwrap();
     let mut c = [f32::NAN; 2];
     none.gemm(1.0, MatRef::from_row_major(&[], 1, 0).unwrap(), 0.0, row(&mut c), bias).unwrap();
     assert_eq!(c, [1.0, 0.0]);

@@ -19,13 +19,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use matmul_core::{Kernel, Problem, Scalar};
+use matmul_core::{Kernel, Problem, Real};
 
 /// `naive-loops`: for i, for j, for l: `c[i,j] += a[i,l] * b[l,j]`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loops;
 
-impl<T: Scalar> Kernel<T> for Loops {
+impl<T: Real> Kernel<T> for Loops {
     fn name(&self) -> &str {
         "naive-loops"
     }
@@ -49,7 +49,7 @@ impl<T: Scalar> Kernel<T> for Loops {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Elementwise;
 
-impl<T: Scalar> Kernel<T> for Elementwise {
+impl<T: Real> Kernel<T> for Elementwise {
     fn name(&self) -> &str {
         "naive-elementwise"
     }
@@ -70,7 +70,7 @@ impl<T: Scalar> Kernel<T> for Elementwise {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Broadcast;
 
-impl<T: Scalar> Kernel<T> for Broadcast {
+impl<T: Real> Kernel<T> for Broadcast {
     fn name(&self) -> &str {
         "naive-broadcast"
     }

@@ -1,30 +1,22 @@
 //! The loops on rayon's threads: certified at 1 to 8 threads, inside and outside pools.
 
-use matmul_blocked::{Blocked, Blocking, MicroKernel, Portable};
+use matmul_blocked::plan::Limits;
+use matmul_blocked::{Blocked, Engine, Functions, PackFn, Raw, TileFn, panel, portable, portable_facts, run_f64};
 use matmul_conformance::{Plan, check, check_same_bits};
-use matmul_core::{BatchMut, BatchRef, Fold, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
-use matmul_parallel::Parallel;
-use matmul_simd::{Element, Isa, Visitor};
+use matmul_core::{
+    BatchMut, BatchProblem, BatchRef, Fold, Kernel, MatMut, MatRef, Problem, Promise, Real, Sizes, Summation,
+};
+use matmul_parallel::{Parallel, Rayon};
+use matmul_simd::{Isa, Simd};
 
-/// Hands `Parallel` with the best tile at each of 1 to 8 threads to a function.
-struct Threads<F>(F);
-
-impl<T: Scalar, F: FnOnce(&[&dyn Kernel<T>])> Visitor<T> for Threads<F> {
-    type Output = ();
-    fn visit<U: MicroKernel<T>>(self, kernel: U) {
-        let kernels: Vec<Parallel<U>> =
-            (1..=8).map(|threads| Parallel::with_threads(kernel, threads)).collect();
-        let kernels: Vec<&dyn Kernel<T>> = kernels.iter().map(|kernel| kernel as &dyn Kernel<T>).collect();
-        (self.0)(&kernels);
-    }
+fn with_threads<T: Real>(f: impl FnOnce(&[&dyn Kernel<T>])) {
+    let kernels: Vec<Parallel> = (1..=8).map(Parallel::with_threads).collect();
+    let kernels: Vec<&dyn Kernel<T>> = kernels.iter().map(|kernel| kernel as &dyn Kernel<T>).collect();
+    assert!(kernels[0].availability() == matmul_core::Availability::Available);
+    f(&kernels);
 }
 
-fn with_threads<T: Element>(f: impl FnOnce(&[&dyn Kernel<T>])) {
-    let isa = Isa::best().expect("MATMUL_MAX_ISA and MATMUL_REQUIRE can be satisfied");
-    T::with_isa(isa, Threads(f)).expect("the best instruction set is available");
-}
-
-fn certify<T: Element>() {
+fn certify<T: Real>() {
     with_threads::<T>(|kernels| {
         for kernel in [kernels[1], kernels[4]] {
             check(kernel, &plan().with_family_limit(1 << 27)).assert_passed();
@@ -43,36 +35,58 @@ fn one_to_eight_threads_f64() {
     certify::<f64>();
 }
 
-/// Splits every product, however small: what `Parallel` keeps on one thread goes to the pool too.
-struct Eager {
+/// Splits every product, however small, into pieces of any size: what `Parallel` keeps on one thread goes to the pool
+/// too.
+struct Eager<T: Real> {
+    engine: Engine<T>,
     threads: usize,
 }
 
-/// Small blocks, so that small products have several pieces.
-const BLOCKS: Blocking = Blocking { nc: 32, kc: 256 };
+impl<T: Real> Eager<T> {
+    fn new(isa: Isa, threads: usize) -> Self {
+        let engine = isa.engines().and_then(|engines| engines.of::<T>()).expect("an engine of this CPU");
+        let limits = Limits {
+            piece_work: 1,
+            piece_panels: 1,
+            piece_panels_copied: 1,
+            // Small blocks, so that small products have several.
+            block_depth: 256,
+            least_block: 32 << 10,
+            most_block: 32 << 10,
+            ..engine.facts().limits
+        };
+        Self { engine: engine.with_limits(limits), threads }
+    }
+}
 
-impl<T: Scalar> Kernel<T> for Eager {
+impl<T: Real> Kernel<T> for Eager<T> {
     fn name(&self) -> &str {
         "eager"
     }
     fn promise(&self) -> Promise {
         Promise::SameBits
     }
-    fn tile_shape(&self) -> Option<TileShape> {
-        Some(TileShape { mr: 4, nr: 16, mc: 4, kc: BLOCKS.kc, nc: BLOCKS.nc })
+    fn sizes(&self) -> Option<Sizes> {
+        Some(self.engine.sizes())
     }
     fn threads(&self) -> usize {
         self.threads
     }
     fn run(&self, problem: Problem<'_, T>) {
-        matmul_parallel::gemm_in_pieces(Portable::detect(), self.threads, BLOCKS, problem);
+        self.engine.gemm(problem, Summation::Contract, &Rayon::of(self.threads));
+    }
+    fn run_batch(&self, batch: BatchProblem<'_, T>) {
+        self.engine.gemm_batch(batch, Summation::Contract, &Rayon::of(self.threads));
     }
 }
 
 #[test]
 fn splitting_small_products_is_right_too() {
+    // The best instruction set has every path to be split.
+    let best = Isa::best().expect("MATMUL_MAX_ISA and MATMUL_REQUIRE can be satisfied");
     for threads in [2, 3, 8] {
-        check::<f32>(&Eager { threads }, &Plan::quick()).assert_passed();
+        check(&Eager::<f32>::new(best, threads), &Plan::quick()).assert_passed();
+        check(&Eager::<f64>::new(best, threads), &Plan::quick()).assert_passed();
     }
 }
 
@@ -121,12 +135,12 @@ fn product(kernel: &dyn Kernel<f64>) -> Vec<f64> {
 
 #[test]
 fn works_in_any_pool_and_nested() {
-    let kernel = Parallel::with_threads(Portable::detect(), 4);
+    let kernel = Parallel::with_threads(4);
     let want = product(&Blocked::new());
     for threads in [1, 2, 5] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            assert_eq!(Kernel::<f64>::threads(&Parallel::new(Portable::detect())), threads);
+            assert_eq!(Kernel::<f64>::threads(&Parallel::new()), threads);
             assert_eq!(product(&kernel), want);
             // A product in each of several tasks: a waiting thread may steal another product's piece.
             rayon::scope(|scope| {
@@ -144,22 +158,48 @@ fn works_in_any_pool_and_nested() {
 }
 
 /// A tile that panics.
-#[derive(Clone, Copy)]
-struct Broken;
+unsafe fn broken(_: &Raw<f64>, _: Fold<f64>) {
+    panic!("broken tile");
+}
 
-impl MicroKernel<f64> for Broken {
-    const MR: usize = 4;
-    const NR: usize = 4;
-    fn run(self, _: f64, _: MatRef<'_, f64>, _: MatRef<'_, f64>, _: Fold<f64>, _: MatMut<'_, f64>) {
-        panic!("broken tile");
+struct Broken(Engine<f64>);
+
+impl Kernel<f64> for Broken {
+    fn name(&self) -> &str {
+        "broken"
+    }
+    fn run(&self, problem: Problem<'_, f64>) {
+        self.0.gemm(problem, Summation::Contract, &Rayon::of(4));
     }
 }
 
 #[test]
 fn a_panic_reaches_the_caller_and_leaves_the_pool_usable() {
-    let result = std::panic::catch_unwind(|| product(&Parallel::with_threads(Broken, 4)));
+    let functions = Functions {
+        tile: broken as TileFn<f64>,
+        pack: panel::<f64> as PackFn<f64>,
+        rows: &[],
+        strips: &[],
+        column: None,
+        dot: None,
+        fma_chain: |_| 0,
+        read: |_, _| 0,
+        run: run_f64,
+    };
+    let facts = matmul_blocked::plan::Facts { rows: 0, ..portable_facts::<f64>() };
+    // SAFETY: the tile touches nothing, and there are no other paths.
+    let broken = Broken(unsafe { Engine::new(facts, functions) });
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| product(&broken)));
     assert!(result.is_err());
-    assert_eq!(product(&Parallel::with_threads(Portable::detect(), 4)), product(&Blocked::new()));
+    assert_eq!(product(&Parallel::with_threads(4)), product(&Blocked::new()));
+}
+
+/// A product of the portable engines on threads has the bits of one thread.
+#[test]
+fn any_engine_takes_threads() {
+    assert_eq!(portable().f64.facts().isa, "portable");
+    let kernel = Parallel::of(Simd::with_isa(Isa::Portable), Rayon::of(3));
+    assert_eq!(product(&kernel), product(&Blocked::new()));
 }
 
 /// Standard, or what an emulated run asks for.

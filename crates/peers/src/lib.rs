@@ -33,10 +33,10 @@
 
 use faer::traits::ComplexField;
 use faer::{Accum, Par};
-use matmul_core::{Kernel, MatMut, Problem, Scalar};
+use matmul_core::{Kernel, MatMut, Problem, Real};
 
 /// An element type of all peers: `f32` and `f64`.
-pub trait Peer: Scalar + ComplexField + sealed::Sealed {}
+pub trait Peer: Real + ComplexField + sealed::Sealed {}
 
 impl Peer for f32 {}
 impl Peer for f64 {}
@@ -138,7 +138,7 @@ impl<T: Peer> Kernel<T> for Faer {
 }
 
 /// C ← β·C, β neither 0 nor 1: faer knows only "overwrite" and "add".
-fn scale<T: Scalar>(beta: T, c: &mut MatMut<'_, T>) {
+fn scale<T: Real>(beta: T, c: &mut MatMut<'_, T>) {
     for i in 0..c.nrows() {
         for j in 0..c.ncols() {
             let old = c.at(i, j);

@@ -6,8 +6,9 @@
 use core::arch::x86_64::*;
 
 use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
-use crate::stamp::stamp_tile;
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x8(__m256);
@@ -177,17 +178,6 @@ unsafe impl Vector<f64> for F64x4 {
 unsafe impl Transpose<f32> for F32x8 {
     const DEPTH: usize = 4;
 
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(p: *const f32) {
-        // SAFETY: hints for any address.
-        unsafe {
-            match LEVEL {
-                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
-                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
-            }
-        }
-    }
-
     /// Rows i and i + 4 in the halves of a register, then 4 × 4 squares in both halves: 8 loads and 8 shuffles for
     /// 32 elements. No closures: they would not have the caller's target features, and each intrinsic in them would
     /// be a call.
@@ -215,17 +205,6 @@ unsafe impl Transpose<f32> for F32x8 {
 unsafe impl Transpose<f64> for F64x4 {
     const DEPTH: usize = 2;
 
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(p: *const f64) {
-        // SAFETY: hints for any address.
-        unsafe {
-            match LEVEL {
-                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
-                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
-            }
-        }
-    }
-
     /// Rows i and i + 2 in the halves of a register, then 2 × 2 squares in both halves.
     #[inline(always)]
     unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
@@ -239,16 +218,28 @@ unsafe impl Transpose<f64> for F64x4 {
     }
 }
 
-/// The proof that the CPU has AVX2 and FMA.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2(());
-
-impl Avx2 {
-    /// The proof, if this CPU has both.
-    pub(crate) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
-    }
+/// The engines, if this CPU has AVX2 and FMA.
+pub(crate) fn engines() -> Option<&'static Engines> {
+    static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
+    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(&ENGINES)
 }
 
-stamp_tile!(Avx2, f32, F32x8, f32_6x16_avx2, mr = 6, F32x8, f32_pack_avx2, f32_thin_avx2, "avx2,fma");
-stamp_tile!(Avx2, f64, F64x4, f64_6x8_avx2, mr = 6, F64x4, f64_pack_avx2, f64_thin_avx2, "avx2,fma");
+engine! {
+    F32: Engine<f32> = run_f32;
+    facts Isa::Avx2.facts::<f32>();
+    features [#[target_feature(enable = "avx2,fma")]];
+    vector F32x8, across F32x8;
+    tile f32_6x16_avx2, 6 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 6) (3, 4) (4, 3) (2, 4) (3, 3) (5, 2) (4, 2) (2, 1) (3, 1) (4, 1) (5, 1)];
+}
+
+engine! {
+    F64: Engine<f64> = run_f64;
+    facts Isa::Avx2.facts::<f64>();
+    features [#[target_feature(enable = "avx2,fma")]];
+    vector F64x4, across F64x4;
+    tile f64_6x8_avx2, 6 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 6) (3, 4) (4, 3) (2, 4) (3, 3) (5, 2) (4, 2) (2, 1) (3, 1) (4, 1) (5, 1)];
+}

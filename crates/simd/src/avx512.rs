@@ -6,9 +6,10 @@
 use core::arch::x86_64::*;
 
 use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::avx2::{F32x8, F64x4};
-use crate::stamp::stamp_tile;
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x16(__m512);
@@ -124,17 +125,6 @@ unsafe fn quarters<T>(p: *const T, rows: [isize; 4]) -> __m512 {
 unsafe impl Transpose<f32> for F32x16 {
     const DEPTH: usize = 4;
 
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(p: *const f32) {
-        // SAFETY: hints for any address.
-        unsafe {
-            match LEVEL {
-                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
-                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
-            }
-        }
-    }
-
     /// As for AVX2, in four quarters.
     #[inline(always)]
     unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
@@ -160,17 +150,6 @@ unsafe impl Transpose<f32> for F32x16 {
 unsafe impl Transpose<f64> for F64x8 {
     const DEPTH: usize = 2;
 
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(p: *const f64) {
-        // SAFETY: hints for any address.
-        unsafe {
-            match LEVEL {
-                1 => _mm_prefetch::<_MM_HINT_T0>(p.cast()),
-                _ => _mm_prefetch::<_MM_HINT_T1>(p.cast()),
-            }
-        }
-    }
-
     /// As for AVX2, in four quarters.
     #[inline(always)]
     unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
@@ -184,36 +163,28 @@ unsafe impl Transpose<f64> for F64x8 {
     }
 }
 
-/// The proof that the CPU has AVX-512F, and AVX2 for packing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512(());
-
-impl Avx512 {
-    /// The proof, if this CPU has it.
-    pub(crate) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2")).then_some(Self(()))
-    }
+/// The engines, if this CPU has AVX-512F, and AVX2 for packing and for products with a vector.
+pub(crate) fn engines() -> Option<&'static Engines> {
+    static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
+    (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2")).then_some(&ENGINES)
 }
 
-stamp_tile!(
-    Avx512,
-    f32,
-    F32x16,
-    f32_12x32_avx512,
-    mr = 12,
-    F32x8,
-    f32_pack_avx512,
-    f32_thin_avx512,
-    "avx512f,avx2"
-);
-stamp_tile!(
-    Avx512,
-    f64,
-    F64x8,
-    f64_12x16_avx512,
-    mr = 12,
-    F64x4,
-    f64_pack_avx512,
-    f64_thin_avx512,
-    "avx512f,avx2"
-);
+engine! {
+    F32: Engine<f32> = run_f32;
+    facts Isa::Avx512.facts::<f32>();
+    features [#[target_feature(enable = "avx512f,avx2")]];
+    vector F32x16, across F32x8;
+    tile f32_12x32_avx512, 12 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
+}
+
+engine! {
+    F64: Engine<f64> = run_f64;
+    facts Isa::Avx512.facts::<f64>();
+    features [#[target_feature(enable = "avx512f,avx2")]];
+    vector F64x8, across F64x4;
+    tile f64_12x16_avx512, 12 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
+}

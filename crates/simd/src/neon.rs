@@ -9,8 +9,9 @@
 use core::arch::aarch64::*;
 
 use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
-use crate::stamp::stamp_tile;
+use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x4(float32x4_t);
@@ -87,10 +88,6 @@ impl_vector!(F64x2, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, vmulq_f64, vfmaq_
 unsafe impl Transpose<f32> for F32x4 {
     const DEPTH: usize = 4;
 
-    /// No intrinsic for it is stable.
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(_: *const f32) {}
-
     /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
     #[inline(always)]
     unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
@@ -116,10 +113,6 @@ unsafe impl Transpose<f32> for F32x4 {
 unsafe impl Transpose<f64> for F64x2 {
     const DEPTH: usize = 2;
 
-    /// No intrinsic for it is stable.
-    #[inline(always)]
-    unsafe fn prefetch<const LEVEL: u8>(_: *const f64) {}
-
     #[inline(always)]
     unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
         // SAFETY: the caller has NEON, and vouches for two elements at each row.
@@ -131,16 +124,28 @@ unsafe impl Transpose<f64> for F64x2 {
     }
 }
 
-/// The proof that the CPU has NEON.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Neon(());
-
-impl Neon {
-    /// The proof, if this CPU has it.
-    pub(crate) fn detect() -> Option<Self> {
-        std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
-    }
+/// The engines, if this CPU has NEON.
+pub(crate) fn engines() -> Option<&'static Engines> {
+    static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
+    (std::arch::is_aarch64_feature_detected!("neon")).then_some(&ENGINES)
 }
 
-stamp_tile!(Neon, f32, F32x4, f32_12x8_neon, mr = 12, F32x4, f32_pack_neon, f32_thin_neon, "neon");
-stamp_tile!(Neon, f64, F64x2, f64_12x4_neon, mr = 12, F64x2, f64_pack_neon, f64_thin_neon, "neon");
+engine! {
+    F32: Engine<f32> = run_f32;
+    facts Isa::Neon.facts::<f32>();
+    features [#[target_feature(enable = "neon")]];
+    vector F32x4, across F32x4;
+    tile f32_12x8_neon, 12 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
+}
+
+engine! {
+    F64: Engine<f64> = run_f64;
+    facts Isa::Neon.facts::<f64>();
+    features [#[target_feature(enable = "neon")]];
+    vector F64x2, across F64x2;
+    tile f64_12x4_neon, 12 rows;
+    columns [2 3 4 5 6 7 8 9 10];
+    strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
+}

@@ -1,56 +1,59 @@
-//! What the machine can do at best, measured with this crate's own vectors: the peaks that a product's speed is
-//! held against.
+//! What this machine can do at best, measured with the vectors of its best instruction set: the peaks that a product's
+//! speed is held against.
 
 use std::hint::black_box;
 
-use matmul_blocked::MicroKernel;
-use matmul_blocked::vector::{Lanes, MAX_LANES, Vector};
-use matmul_core::{Fold, K_CHUNK, MatMut, MatRef, Scalar};
+use matmul_blocked::{Engine, portable};
+use matmul_core::{Element, K_CHUNK, MatMut, MatRef};
 
-use crate::{Element, Isa, Visitor};
+use crate::Isa;
 
-/// Independent chains of fused multiply-adds: two ports of latency 4 need 8, of latency 5 need 10; 12 fit the
-/// registers of AVX2.
-const CHAINS: usize = 12;
+/// The best engine for `T`.
+///
+/// # Panics
+/// If no engine multiplies `T`.
+fn best<T: Element>() -> &'static Engine<T> {
+    let engines = Isa::best().ok().and_then(Isa::engines).unwrap_or_else(portable);
+    engines.of().unwrap_or_else(|| panic!("no engine multiplies {}", T::NAME))
+}
 
-/// Runs `iterations` steps of 12 chains of fused multiply-adds in registers alone, and returns the floating-point
-/// operations done (two per multiply-add).
-pub fn fma_chain<T: Peak>(iterations: u64) -> u64 {
-    T::run(FmaChain(iterations))
+/// Runs `steps` of 12 chains of fused multiply-adds in registers alone, and returns the floating-point operations done
+/// (two per multiply-add).
+///
+/// # Panics
+/// If no engine multiplies `T`.
+pub fn fma_chain<T: Element>(steps: u64) -> u64 {
+    best::<T>().fma_chain(steps)
 }
 
 /// Reads all of `data` `passes` times with the widest vectors, and returns the bytes read. What stands before the
 /// first whole cache line, and a remainder of less than 12 vectors, are left out.
-pub fn read<T: Peak>(data: &[T], passes: usize) -> u64 {
-    let start = data.as_ptr().align_offset(64).min(data.len());
-    T::run(Read { data: &data[start..], passes })
+///
+/// # Panics
+/// If no engine multiplies `T`.
+pub fn read<T: Element>(data: &[T], passes: usize) -> u64 {
+    best::<T>().read(data, passes)
 }
 
 /// Runs the best tile `repeats` times, 256 deep, on panels that stay in the first-level cache, and returns the
 /// floating-point operations done.
+///
+/// # Panics
+/// If no engine multiplies `T`.
 pub fn l1_tile<T: Element>(repeats: u64) -> u64 {
-    T::with_isa(Isa::best().unwrap_or(Isa::Portable), Tile(repeats)).unwrap_or(0)
-}
-
-struct Tile(u64);
-
-impl<T: Scalar> Visitor<T> for Tile {
-    type Output = u64;
-    fn visit<U: MicroKernel<T>>(self, kernel: U) -> u64 {
-        // Half the depth where a panel of B would fill the cache by itself: 256 * 32 * 4 B = 32 KiB.
-        let k = if U::NR * size_of::<T>() > 64 { K_CHUNK / 2 } else { K_CHUNK };
-        let mut a = Aligned::ones(U::MR * k);
-        let mut b = Aligned::ones(U::NR * k);
-        let mut c = Aligned::ones(U::MR * U::NR);
-        for _ in 0..self.0 {
-            let a = MatRef::from_col_major(black_box(a.slice()), U::MR, k);
-            let b = MatRef::from_row_major(black_box(b.slice()), k, U::NR);
-            let c = MatMut::from_row_major(black_box(c.slice()), U::MR, U::NR);
-            if let (Ok(a), Ok(b), Ok(c)) = (a, b, c) {
-                kernel.run(T::ONE, a, b, Fold::Overwrite, c);
-            }
-        }
-        2 * self.0 * (U::MR * U::NR * k) as u64
+    let engine = best::<T>();
+    let (mr, nr) = (engine.facts().mr, engine.facts().nr());
+    // Half the depth where a panel of B would fill the cache by itself: 256 * 32 * 4 B = 32 KiB.
+    let k = if nr * size_of::<T>() > 64 { K_CHUNK / 2 } else { K_CHUNK };
+    let mut a = Aligned::<T>::ones(mr * k);
+    let mut b = Aligned::<T>::ones(nr * k);
+    let mut c = Aligned::<T::Out>::ones(mr * nr);
+    let a = MatRef::from_col_major(black_box(a.slice()), mr, k);
+    let b = MatRef::from_row_major(black_box(b.slice()), k, nr);
+    let c = MatMut::from_row_major(black_box(c.slice()), mr, nr);
+    match (a, b, c) {
+        (Ok(a), Ok(b), Ok(c)) => engine.tile(repeats, a, b, c),
+        _ => unreachable!("slices were made for their shapes"),
     }
 }
 
@@ -61,7 +64,7 @@ struct Aligned<T> {
     len: usize,
 }
 
-impl<T: Scalar> Aligned<T> {
+impl<T: Element> Aligned<T> {
     fn ones(len: usize) -> Self {
         let storage = vec![T::ONE; len + 64 / size_of::<T>()];
         let start = storage.as_ptr().align_offset(64);
@@ -73,119 +76,14 @@ impl<T: Scalar> Aligned<T> {
     }
 }
 
-/// Something to do with the vectors of one instruction set.
-#[doc(hidden)]
-pub trait Task<T: Scalar> {
-    /// # Safety
-    /// The CPU has `V`'s instructions.
-    unsafe fn with<V: Vector<T>>(self) -> u64;
-}
-
-struct FmaChain(u64);
-
-impl<T: Scalar> Task<T> for FmaChain {
-    #[inline(always)]
-    unsafe fn with<V: Vector<T>>(self) -> u64 {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let factor = V::splat(black_box(T::ONE));
-            let mut sums = [V::splat(T::ZERO); CHAINS];
-            for _ in 0..self.0 {
-                for sum in &mut sums {
-                    *sum = factor.mul_add(factor, *sum);
-                }
-            }
-            keep(sums);
-        }
-        2 * self.0 * (CHAINS * V::LANES) as u64
-    }
-}
-
-struct Read<'a, T> {
-    data: &'a [T],
-    passes: usize,
-}
-
-impl<T: Scalar> Task<T> for Read<'_, T> {
-    #[inline(always)]
-    unsafe fn with<V: Vector<T>>(self) -> u64 {
-        let blocks = self.data.len() / (CHAINS * V::LANES);
-        // SAFETY: the caller's promise; each block of CHAINS vectors lies in the slice.
-        unsafe {
-            let one = V::splat(T::ONE);
-            let mut sums = [V::splat(T::ZERO); CHAINS];
-            for _ in 0..self.passes {
-                let mut p = black_box(self.data).as_ptr();
-                for _ in 0..blocks {
-                    for (j, sum) in sums.iter_mut().enumerate() {
-                        *sum = V::load(p.add(j * V::LANES)).mul_add(one, *sum);
-                    }
-                    p = p.add(CHAINS * V::LANES);
-                }
-            }
-            keep(sums);
-        }
-        (self.passes * blocks * CHAINS * V::LANES * size_of::<T>()) as u64
-    }
-}
-
-/// Makes the compiler believe that the sums are used.
-///
-/// # Safety
-/// The CPU has `V`'s instructions.
-#[inline(always)]
-unsafe fn keep<T: Scalar, V: Vector<T>>(sums: [V; CHAINS]) {
-    let mut out = [T::ZERO; MAX_LANES];
-    for sum in sums {
-        // SAFETY: the caller's promise; LANES elements fit.
-        unsafe { sum.store(out.as_mut_ptr()) };
-        black_box(&out);
-    }
-}
-
-/// An element type whose peaks can be measured.
-pub trait Peak: Element {
-    #[doc(hidden)]
-    fn run<K: Task<Self>>(task: K) -> u64;
-}
-
-macro_rules! impl_peak {
-    ($t:ident, $($arch:literal, $isa:ident, $vector:path, $features:literal);*) => {
-        impl Peak for $t {
-            fn run<K: Task<Self>>(task: K) -> u64 {
-                match Isa::best() {
-                    $(
-                        #[cfg(target_arch = $arch)]
-                        Ok(Isa::$isa) => {
-                            #[target_feature(enable = $features)]
-                            unsafe fn featured<K: Task<$t>>(task: K) -> u64 {
-                                // SAFETY: the features are enabled here.
-                                unsafe { task.with::<$vector>() }
-                            }
-                            // SAFETY: Isa::best() names only what was detected.
-                            unsafe { featured(task) }
-                        }
-                    )*
-                    // SAFETY: arrays need no instructions.
-                    _ => unsafe { task.with::<Lanes<$t, 4>>() },
-                }
-            }
-        }
-    };
-}
-
-impl_peak!(f32, "x86_64", Avx2, crate::avx2::F32x8, "avx2,fma"; "x86_64", Avx512, crate::avx512::F32x16, "avx512f";
-    "aarch64", Neon, crate::neon::F32x4, "neon");
-impl_peak!(f64, "x86_64", Avx2, crate::avx2::F64x4, "avx2,fma"; "x86_64", Avx512, crate::avx512::F64x8, "avx512f";
-    "aarch64", Neon, crate::neon::F64x2, "neon");
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn work_is_counted_as_it_is_done() {
-        assert_eq!(fma_chain::<f32>(10) % (2 * 10 * CHAINS as u64), 0);
+        let flops = fma_chain::<f32>(10);
+        assert!(flops > 0 && flops % (2 * 10) == 0, "{flops}");
         let data = [1.0f64; 1000];
         let read = read(&data, 3);
         assert!(read <= 3 * 8000 && read > 3 * 6000, "{read} bytes");

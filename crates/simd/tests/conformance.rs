@@ -2,8 +2,8 @@
 //! `MATMUL_REQUIRE` names it.
 
 use matmul_conformance::{Fingerprint, Plan, check, check_same_bits};
-use matmul_core::{Error, Kernel, MatMut, MatRef, Scalar};
-use matmul_simd::{Element, Isa, Simd};
+use matmul_core::{Error, Kernel, MatMut, MatRef, Real};
+use matmul_simd::{Isa, Simd};
 
 fn available() -> Vec<Isa> {
     let required = std::env::var("MATMUL_REQUIRE").unwrap_or_default();
@@ -21,7 +21,7 @@ fn available() -> Vec<Isa> {
     ran
 }
 
-fn certify<T: Element>() {
+fn certify<T: Real>() {
     for isa in available() {
         // Without hardware FMA, every multiply-add of the portable tile is a call of the C library.
         let plan = if isa == Isa::Portable { Plan::quick() } else { plan() };
@@ -46,10 +46,7 @@ fn every_isa_f64() {
     certify::<f64>();
 }
 
-fn same_bits<T: Scalar>()
-where
-    Simd: Kernel<T>,
-{
+fn same_bits<T: Real>() {
     let kernels: Vec<Simd> = available().into_iter().map(Simd::with_isa).collect();
     let kernels: Vec<&dyn Kernel<T>> = kernels.iter().map(|kernel| kernel as &dyn Kernel<T>).collect();
     check_same_bits::<T>(&kernels, &Plan::quick()).assert_passed();

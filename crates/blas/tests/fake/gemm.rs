@@ -1,10 +1,10 @@
 //! Three loops with the interface of `cblas_?gemm`, strict about its arguments. A violation aborts the process.
 
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
-use matmul_core::Scalar;
+use matmul_core::Real;
 
 /// `cblas_?gemm` for integers of type `I` up to `MAX`.
-pub(crate) extern "C" fn gemm<T: Scalar, I: TryInto<usize>, const MAX: usize>(
+pub(crate) extern "C" fn gemm<T: Real, I: TryInto<usize>, const MAX: usize>(
     order: CBLAS_LAYOUT,
     ta: CBLAS_TRANSPOSE,
     tb: CBLAS_TRANSPOSE,

@@ -1,6 +1,6 @@
 //! Families about what a kernel does apart from the shape: alpha and beta, exceptional values, memory, threads.
 
-use matmul_core::{K_CHUNK, TileShape};
+use matmul_core::{K_CHUNK, Sizes};
 
 use super::{EXACT, List, Shape, distinct};
 use crate::Layout;
@@ -10,7 +10,7 @@ use crate::rng::word;
 
 impl List {
     pub(super) fn scalars(&mut self) {
-        let TileShape { mr, nr, .. } = self.tile;
+        let Sizes { mr, nr, .. } = self.tile;
         let values = [0.0, -0.0, 1.0, -1.0, 2.0, 0.75, -2.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         let shapes = [
             (1, 1, 1),
@@ -41,7 +41,7 @@ impl List {
     }
 
     pub(super) fn exceptional(&mut self) {
-        let TileShape { mr, nr, .. } = self.tile;
+        let Sizes { mr, nr, .. } = self.tile;
         let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         let (m, n) = (mr + 2, nr + 3);
         // Every place of a full tile and of the edges beyond it.
@@ -102,7 +102,7 @@ impl List {
     }
 
     pub(super) fn memory(&mut self) {
-        let TileShape { mr, nr, .. } = self.tile;
+        let Sizes { mr, nr, .. } = self.tile;
         let ms = distinct(&[1, 2, mr - 1, mr, mr + 1, 2 * mr + 1]);
         let ns = distinct(&[1, 2, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 1]);
         let ks = self.choose(
@@ -142,7 +142,7 @@ impl List {
     }
 
     pub(super) fn threads(&mut self) {
-        let TileShape { mr, nr, mc, kc, .. } = self.tile;
+        let Sizes { mr, nr, mc, kc, .. } = self.tile;
         let mut shapes = vec![
             (1, 1, 1),
             (mr + 1, nr + 1, 5),

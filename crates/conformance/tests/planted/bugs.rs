@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use matmul_core::{Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Problem, Promise, Scalar, TileShape};
+use matmul_core::{Error, Fold, K_CHUNK, Kernel, MatMut, MatRef, Problem, Promise, Real, Sizes};
 
 /// What is wrong with a [`Planted`] kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,12 +64,12 @@ pub(crate) enum Bug {
 /// The kernel, for C in tiles of 4 x 6, and its bug.
 pub(crate) struct Planted(pub(crate) Bug);
 
-const TILE: TileShape = TileShape { mr: 4, nr: 6, mc: 32, kc: 256, nc: 48 };
+const TILE: Sizes = Sizes { mr: 4, nr: 6, mc: 32, kc: 256, nc: 48 };
 
 /// For [`Bug::SharesScratch`]: atomics, so that the race is one of logic alone.
 static SCRATCH: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
 
-impl<T: Scalar> Kernel<T> for Planted {
+impl<T: Real> Kernel<T> for Planted {
     fn name(&self) -> &str {
         "planted"
     }
@@ -78,7 +78,7 @@ impl<T: Scalar> Kernel<T> for Planted {
         Promise::SameBits
     }
 
-    fn tile_shape(&self) -> Option<TileShape> {
+    fn sizes(&self) -> Option<Sizes> {
         Some(TILE)
     }
 
@@ -107,7 +107,7 @@ impl<T: Scalar> Kernel<T> for Planted {
 }
 
 impl Planted {
-    fn product<T: Scalar>(
+    fn product<T: Real>(
         &self,
         alpha: T,
         a: MatRef<'_, T>,
@@ -130,7 +130,7 @@ impl Planted {
     }
 
     /// The row of A and the column of B that element (i, j) takes.
-    fn source<T: Scalar>(
+    fn source<T: Real>(
         &self,
         i: usize,
         j: usize,
@@ -148,7 +148,7 @@ impl Planted {
     }
 
     /// One element by the contract.
-    fn element<T: Scalar>(
+    fn element<T: Real>(
         &self,
         alpha: T,
         terms: impl Fn(usize) -> (T, T),
@@ -181,7 +181,7 @@ impl Planted {
     }
 
     /// The sum of one chunk.
-    fn sum<T: Scalar>(&self, terms: impl DoubleEndedIterator<Item = (T, T)>, m: usize) -> T {
+    fn sum<T: Real>(&self, terms: impl DoubleEndedIterator<Item = (T, T)>, m: usize) -> T {
         let fma = |t: T, (x, y): (T, T)| x.mul_add(y, t);
         match self.0 {
             Bug::RoundsTwice => terms.fold(T::ZERO, |t, (x, y)| t + x * y),
@@ -211,7 +211,7 @@ impl Planted {
     }
 
     /// The bugs that touch what is none of their business.
-    fn touch_memory<T: Scalar>(&self, problem: &mut Problem<'_, T>) {
+    fn touch_memory<T: Real>(&self, problem: &mut Problem<'_, T>) {
         let (m, n, k) = (problem.m(), problem.n(), problem.k());
         let (a, b) = (problem.a(), problem.b());
         match self.0 {

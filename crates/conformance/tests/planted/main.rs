@@ -9,7 +9,7 @@ use bugs::{Bug, Planted, SplitsK, Strassen, drifts};
 use matmul_conformance::{
     Family, Plan, ReplayError, check, check_same_bits, from_fn, replay, replay_same_bits, this_program,
 };
-use matmul_core::{Kernel, Scalar};
+use matmul_core::{Kernel, Real};
 
 const PLANTED: [(Bug, Family); 23] = [
     (Bug::DropsLastK, Family::ExactIntegers),
@@ -38,7 +38,7 @@ const PLANTED: [(Bug, Family); 23] = [
 ];
 
 /// The family catches the kernel, and its first line replays to the same verdict.
-fn assert_caught<T: Scalar>(kernel: &dyn Kernel<T>, family: Family, what: &str) {
+fn assert_caught<T: Real>(kernel: &dyn Kernel<T>, family: Family, what: &str) {
     let report = check(kernel, &Plan::quick().only(&[family]));
     assert!(!report.passed(), "{what} went unnoticed\n{report}");
     let caught = report.family(family).expect("every family is reported");

@@ -10,8 +10,6 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 
-use matmul_core::Scalar;
-
 /// What a buffer is for: one product packs a block of B and, while it is in use, panels of A.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Slot {
@@ -71,7 +69,7 @@ pub(crate) struct Lease<T> {
     _elements: PhantomData<*mut T>,
 }
 
-impl<T: Scalar> Lease<T> {
+impl<T> Lease<T> {
     pub(crate) fn take(slot: Slot, len: usize) -> Self {
         let bytes = len * size_of::<T>();
         let buffer = FREE

@@ -2,31 +2,50 @@ use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-/// An element type that can be multiplied: `f32` or `f64`.
-pub trait Scalar:
+/// An element of the factors A and B of a product, and of C if it is its own [`Out`](Element::Out).
+///
+/// `f32` and `f64` are summed in themselves. A narrower type (16-bit floats, 8-bit integers) is summed in a wider one,
+/// which is then the type of C, α and β.
+pub trait Element:
     Copy
     + Debug
     + Default
     + Display
     + PartialEq
-    + PartialOrd
     + Send
     + Sync
     + Add<Output = Self>
-    + AddAssign
-    + Div<Output = Self>
     + Mul<Output = Self>
-    + Neg<Output = Self>
-    + Sub<Output = Self>
-    + Sum
     + 'static
 {
-    /// `"f32"` or `"f64"`.
+    /// The type of C, α, β and of the sums.
+    type Out: Element<Out = Self::Out>;
+
+    /// `"f32"` or `"f64"`: the name on command lines and in reports.
     const NAME: &'static str;
     /// Additive identity, +0.
     const ZERO: Self;
     /// Multiplicative identity.
     const ONE: Self;
+    /// Terms of k that one instruction multiplies and adds; packed panels keep them side by side.
+    const STEP: usize = 1;
+
+    /// The same value as a sum, exactly.
+    fn widen(self) -> Self::Out;
+    /// `self * b + c`, rounded once: a step of the numeric contract.
+    fn mul_add(self, b: Self, c: Self::Out) -> Self::Out;
+}
+
+/// A real floating-point type, `f32` or `f64`: what tests, oracles and models of errors need beyond [`Element`].
+pub trait Real:
+    Element<Out = Self>
+    + PartialOrd
+    + AddAssign
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + Sub<Output = Self>
+    + Sum
+{
     /// Not a number.
     const NAN: Self;
     /// Positive infinity.
@@ -36,35 +55,42 @@ pub trait Scalar:
     /// The largest integer up to which every integer is exact: 2²⁴ or 2⁵³.
     const EXACT_INT_MAX: i64;
 
-    /// `self * b + c`, rounded once.
-    fn mul_add(self, b: Self, c: Self) -> Self;
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
     /// The same value, exactly.
     fn to_f64(self) -> f64;
     /// The bit pattern, zero-extended.
     fn bits(self) -> u64;
-    /// The value with the low bits of `bits` as its pattern; the inverse of [`Scalar::bits`].
+    /// The value with the low bits of `bits` as its pattern; the inverse of [`Real::bits`].
     fn from_bits(bits: u64) -> Self;
     /// Whether this is a NaN.
     fn is_nan(self) -> bool;
 }
 
-macro_rules! impl_scalar {
+macro_rules! impl_real {
     ($t:ident, $bits:ident, $mantissa:literal, $fma:path) => {
-        impl Scalar for $t {
+        impl Element for $t {
+            type Out = $t;
             const NAME: &'static str = stringify!($t);
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+
+            #[inline(always)]
+            fn widen(self) -> Self {
+                self
+            }
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                $fma(self, b, c)
+            }
+        }
+
+        impl Real for $t {
             const NAN: Self = $t::NAN;
             const INFINITY: Self = $t::INFINITY;
             const UNIT_ROUNDOFF: f64 = $t::EPSILON as f64 / 2.0;
             const EXACT_INT_MAX: i64 = 1 << $mantissa;
 
-            #[inline(always)]
-            fn mul_add(self, b: Self, c: Self) -> Self {
-                $fma(self, b, c)
-            }
             #[inline]
             fn from_f64(x: f64) -> Self {
                 x as $t
@@ -91,14 +117,14 @@ macro_rules! impl_scalar {
 
 #[cfg(feature = "std")]
 mod fma {
-    use super::Scalar;
-    impl_scalar!(f32, u32, 24, f32::mul_add);
-    impl_scalar!(f64, u64, 53, f64::mul_add);
+    use super::{Element, Real};
+    impl_real!(f32, u32, 24, f32::mul_add);
+    impl_real!(f64, u64, 53, f64::mul_add);
 }
 
 #[cfg(not(feature = "std"))]
 mod fma {
-    use super::Scalar;
-    impl_scalar!(f32, u32, 24, libm::fmaf);
-    impl_scalar!(f64, u64, 53, libm::fma);
+    use super::{Element, Real};
+    impl_real!(f32, u32, 24, libm::fmaf);
+    impl_real!(f64, u64, 53, libm::fma);
 }

@@ -9,12 +9,15 @@
 //! Packing A is packing the rows of Aᵀ, so one routine serves both. A panel of fewer than `width` columns keeps
 //! its row length; what stands behind its last column is never read.
 
-use matmul_core::{MatRef, Scalar};
+use matmul_core::{Element, MatRef};
 
 use crate::vector::{MAX_LANES, Transpose};
 
 /// Elements that a panel's buffer has behind its k · width: vector stores may reach that far.
-pub(crate) const SLACK: usize = MAX_LANES;
+pub const SLACK: usize = MAX_LANES;
+
+/// Writes a block as one panel of the given width: [`pack_panel`] for the vectors of an instruction set, or [`panel`].
+pub type PackFn<T> = unsafe fn(src: MatRef<'_, T>, width: usize, dst: *mut T);
 
 /// Rows that are read side by side when columns are contiguous: each source column gives 8 contiguous elements,
 /// half a cache line of f32.
@@ -25,7 +28,7 @@ const STEP: usize = 8;
 /// # Safety
 /// `dst` has room for `k · width + SLACK` elements that nothing else uses.
 #[inline(always)]
-pub(crate) unsafe fn panel<T: Scalar>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+pub unsafe fn panel<T: Element>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
     debug_assert!(n <= width);
     if src.cs().unsigned_abs() == 1 && n > 0 {
@@ -60,10 +63,10 @@ pub(crate) unsafe fn panel<T: Scalar>(src: MatRef<'_, T>, width: usize, dst: *mu
 /// registers. Call it from a function with the vector's target features.
 ///
 /// # Safety
-/// `dst` has room for `k · width` elements and [`PACK_SLACK`](crate::PACK_SLACK) behind them, which nothing else
+/// `dst` has room for `k · width` elements and `SLACK` behind them, which nothing else
 /// uses, and the CPU has `V`'s instructions.
 #[inline(always)]
-pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+pub unsafe fn pack_panel<T: Element<Out = T>, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
         if src.rs() == 1 && src.cs() != 1 {
@@ -79,7 +82,7 @@ pub unsafe fn pack_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: 
 /// # Safety
 /// As for [`pack_panel`], and columns of `src` are contiguous (rs = 1).
 #[inline(always)]
-unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+unsafe fn transposed_panel<T: Element<Out = T>, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
     let (k, n) = src.shape();
     debug_assert!(n <= width && src.rs() == 1);
     let whole = k - k % V::DEPTH;
@@ -108,7 +111,7 @@ unsafe fn transposed_panel<T: Scalar, V: Transpose<T>>(src: MatRef<'_, T>, width
 
 /// The offsets of the first `n` rows that lie `rs` apart; from there on the last row again, so that every lane has
 /// a row that may be read.
-pub(crate) fn row_offsets(rs: isize, n: usize) -> [isize; MAX_LANES] {
+fn row_offsets(rs: isize, n: usize) -> [isize; MAX_LANES] {
     core::array::from_fn(|i| i.min(n - 1) as isize * rs)
 }
 

@@ -1,37 +1,17 @@
-//! The ISA table, and the choice made once per process.
+//! The table of instruction sets, and the choice made once per process.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use matmul_blocked::{MicroKernel, Portable};
-use matmul_core::Scalar;
-
-#[cfg(target_arch = "aarch64")]
-use crate::neon::Neon;
-#[cfg(target_arch = "x86_64")]
-use crate::{avx2::Avx2, avx512::Avx512};
-#[cfg(target_arch = "x86_64")]
-use matmul_blocked::PortableFma;
-
-/// An element type with a tile on every instruction set: `f32` or `f64`.
-pub trait Element: Scalar {
-    /// Hands the tile for `isa` to `visitor`, or `None` if this CPU or build lacks it.
-    fn with_isa<V: Visitor<Self>>(isa: Isa, visitor: V) -> Option<V::Output>;
-}
-
-/// What to do with whichever tile is chosen.
-pub trait Visitor<T: Scalar> {
-    /// The result.
-    type Output;
-    /// Called with the tile; monomorphic, so that everything behind it is compiled for that tile.
-    fn visit<U: MicroKernel<T>>(self, kernel: U) -> Self::Output;
-}
+use matmul_blocked::plan::{Facts, Limits, Strips};
+use matmul_blocked::{Engines, portable, portable_facts, portable_fma_facts};
+use matmul_core::Element;
 
 /// The instruction sets, lowest first: one line each, and one file each.
 macro_rules! isa_table {
-    ($($(#[$cfg:meta])? $isa:ident = $name:literal, $needs:literal, $detect:expr;)*) => {
-        /// An instruction set that has a tile of its own.
+    ($($(#[$cfg:meta])? $isa:ident = $name:literal, $needs:literal, $facts:expr, $engines:expr;)*) => {
+        /// An instruction set that has engines of its own.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Isa {
             $(#[doc = concat!("`", $name, "`: needs ", $needs, ".")] $isa,)*
@@ -41,48 +21,77 @@ macro_rules! isa_table {
             /// All of them, lowest first.
             pub const ALL: &[Isa] = &[$(Isa::$isa),*];
 
-            /// The name in `MATMUL_MAX_ISA` and in kernel names.
+            /// The name in `MATMUL_MAX_ISA`.
             pub const fn name(self) -> &'static str {
                 match self { $(Isa::$isa => $name,)* }
+            }
+
+            /// The name of its kernel, [`Simd::with_isa`](crate::Simd::with_isa).
+            pub const fn kernel_name(self) -> &'static str {
+                match self { $(Isa::$isa => concat!("simd-", $name),)* }
             }
 
             /// What a machine must have.
             pub const fn needs(self) -> &'static str {
                 match self { $(Isa::$isa => $needs,)* }
             }
-        }
 
-        macro_rules! impl_element {
-            ($t:ident) => {
-                impl Element for $t {
-                    #[inline(always)]
-                    fn with_isa<V: Visitor<Self>>(isa: Isa, visitor: V) -> Option<V::Output> {
-                        match isa {
-                            $($(#[$cfg])? Isa::$isa => $detect.map(|kernel| visitor.visit(kernel)),)*
-                            #[allow(unreachable_patterns)]
-                            _ => None,
-                        }
-                    }
+            /// What a plan knows of its engine for `T`. On any host, whether or not it has the instruction set.
+            pub const fn facts<T: Element>(self) -> Facts {
+                match self { $(Isa::$isa => $facts,)* }
+            }
+
+            /// Its engines, if this CPU and build have it: the proof that the CPU has the instructions.
+            pub fn engines(self) -> Option<&'static Engines> {
+                match self {
+                    $($(#[$cfg])? Isa::$isa => $engines,)*
+                    #[allow(unreachable_patterns)]
+                    _ => None,
                 }
-            };
+            }
         }
     };
 }
 
 isa_table! {
-    Portable = "portable", "nothing", Some(Portable::detect());
+    Portable = "portable", "nothing", portable_facts::<T>(), Some(portable());
     #[cfg(target_arch = "x86_64")]
-    PortableFma = "portable-fma", "an x86-64 CPU with AVX2 and FMA", PortableFma::detect();
+    PortableFma = "portable-fma", "an x86-64 CPU with AVX2 and FMA", portable_fma_facts::<T>(), matmul_blocked::portable_fma();
     #[cfg(target_arch = "x86_64")]
-    Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA", Avx2::detect();
+    Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA",
+        facts::<T>("avx2", 32, 32, 6, Strips::OF_16, Limits::AVX2), crate::avx2::engines();
     #[cfg(target_arch = "x86_64")]
-    Avx512 = "avx512", "an x86-64 CPU with AVX-512F", Avx512::detect();
+    Avx512 = "avx512", "an x86-64 CPU with AVX-512F",
+        facts::<T>("avx512", 64, 32, 12, Strips::OF_32, Limits::AVX512), crate::avx512::engines();
     #[cfg(target_arch = "aarch64")]
-    Neon = "neon", "an AArch64 CPU with NEON", Neon::detect();
+    Neon = "neon", "an AArch64 CPU with NEON",
+        facts::<T>("neon", 16, 16, 12, Strips::OF_32, Limits::NEON), crate::neon::engines();
 }
 
-impl_element!(f32);
-impl_element!(f64);
+/// The facts of an instruction set with vectors of so many bytes, so many of the ones that are loaded across rows, and
+/// tiles of `mr` rows and two vectors.
+const fn facts<T: Element>(
+    isa: &'static str,
+    vector: usize,
+    across: usize,
+    mr: usize,
+    strips: &'static [Strips],
+    limits: Limits,
+) -> Facts {
+    let size = size_of::<T>();
+    Facts {
+        isa,
+        dtype: T::NAME,
+        size,
+        lanes: vector / size,
+        across: across / size,
+        mr,
+        vectors: 2,
+        rows: 10,
+        strips,
+        limits,
+    }
+}
 
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,18 +120,10 @@ impl FromStr for Isa {
     }
 }
 
-/// Answers whether a tile is there.
-struct Exists;
-
-impl<T: Scalar> Visitor<T> for Exists {
-    type Output = ();
-    fn visit<U: MicroKernel<T>>(self, _: U) {}
-}
-
 impl Isa {
-    /// Whether this CPU and build have its tile.
+    /// Whether this CPU and build have it.
     pub fn is_available(self) -> bool {
-        f32::with_isa(self, Exists).is_some()
+        self.engines().is_some()
     }
 
     /// The highest that is available, but none above `MATMUL_MAX_ISA` if that is set. Read once per process.

@@ -1,0 +1,241 @@
+//! The hot loop, once for every instruction set: a tile of M × N vectors of C stays in registers while k runs.
+//!
+//! Per step of k it loads N vectors of a row of B, broadcasts M elements of a column of A, and issues M·N fused
+//! multiply-adds. 6 × 2 vectors of AVX2 are 12 accumulators + 2 of B + 1 of A = 15 of 16 registers, and 8 loads
+//! per 12 FMAs, so that the two FMA ports, not the two load ports, are the limit.
+
+use matmul_core::{Element, Fold};
+
+use crate::raw::{Raw, Span};
+use crate::vector::{Operand, Vector, folded};
+
+/// Sums one chunk of k, at most 256 terms, into a tile of up to MR rows and two vectors of columns. Rows of B and C are
+/// contiguous; A may have any strides. Call it from a function with the vector's target features: everything below is
+/// inlined into it.
+///
+/// # Safety
+/// The contract of [`Raw`] holds, the CPU has `V`'s instructions, 1 ≤ m ≤ `MR` ≤ 14, 1 ≤ n ≤ `2 * V::LANES`, and b_cs
+/// and c_cs count as 1 whatever they are.
+#[inline(always)]
+pub unsafe fn run<T: Element, V: Operand<T>, const MR: usize>(t: &Raw<T>, fold: Fold<T::Out>) {
+    const { assert!(T::STEP == 1, "a type that is multiplied several terms at a time needs a loop of its own") };
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        // Two instances of the stores instead of three: a C that is scaled is scaled first, with the same bits.
+        if let Fold::Scale(beta) = fold {
+            scale::<T, V>(t, beta);
+        }
+        let add = fold != Fold::Overwrite;
+        match t.n <= V::LANES {
+            true => with_rows::<T, V, MR, 1>(t, add),
+            false => with_rows::<T, V, MR, 2>(t, add),
+        }
+    }
+}
+
+/// C ← β·C.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn scale<T: Element, V: Operand<T>>(t: &Raw<T>, beta: T::Out) {
+    // SAFETY: rows of C hold n contiguous elements.
+    unsafe {
+        let beta = V::splat(beta);
+        for i in 0..t.m as isize {
+            let row = t.c.offset(i * t.c_rs);
+            let mut j = 0;
+            while j < t.n {
+                let lanes = V::LANES.min(t.n - j);
+                let c = row.add(j);
+                beta.mul(V::load_first(c, lanes)).store_first(c, lanes);
+                j += lanes;
+            }
+        }
+    }
+}
+
+/// Picks the instance with exactly `t.m` rows, so that an edge costs only its own rows. Rows of a single step, which
+/// leave nothing to do between stores, go one by one.
+///
+/// # Safety
+/// As for [`run`], and `t.n` needs exactly `N` vectors.
+#[inline(always)]
+unsafe fn with_rows<T: Element, V: Operand<T>, const MR: usize, const N: usize>(t: &Raw<T>, add: bool) {
+    macro_rules! pick {
+        ($($m:literal)*) => {
+            match t.m {
+                // SAFETY: the caller's promise, passed on; the pattern says that t.m == $m.
+                $($m if $m <= MR => unsafe {
+                    match <V as Vector<T::Out>>::REGISTERS >= $m * N + 2 * N + 2 {
+                        true => columns::<T, V, $m, N, 2>(t, add),
+                        false => columns::<T, V, $m, N, 1>(t, add),
+                    }
+                },)*
+                m => unreachable!("a tile of {m} rows was planned for {MR}"),
+            }
+        };
+    }
+    if t.k > 1 {
+        return pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+    for i in 0..t.m {
+        // SAFETY: row i lies in A and C.
+        unsafe { columns::<T, V, 1, N, 1>(&t.rows(Span { at: i, len: 1 }), add) };
+    }
+}
+
+/// # Safety
+/// As for [`run`], and `t` has exactly `M` rows, needs exactly `N` vectors, and k is at least `L`.
+#[inline(always)]
+unsafe fn columns<T: Element, V: Operand<T>, const M: usize, const N: usize, const L: usize>(
+    t: &Raw<T>,
+    add: bool,
+) {
+    let last = t.n - (N - 1) * V::LANES;
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        match last == V::LANES {
+            true => chunk::<T, V, M, N, L, false>(t, last, add),
+            false => chunk::<T, V, M, N, L, true>(t, last, add),
+        }
+    }
+}
+
+/// One chunk of k for a tile of M rows and N vectors, the last of which has `last` columns (all if not `PARTIAL`).
+///
+/// The last `L` steps go row by row of the tile, each row's fold behind its last product. A CPU stores fewer vectors
+/// than it multiplies, so that the stores of a whole tile at its end hold up the next one; between the products of the
+/// other rows they cost nothing. Two steps give each row enough to do, where there are registers for two rows of B
+/// (docs/performance.md, "Stores").
+///
+/// # Safety
+/// As for [`columns`].
+#[inline(always)]
+unsafe fn chunk<
+    T: Element,
+    V: Operand<T>,
+    const M: usize,
+    const N: usize,
+    const L: usize,
+    const PARTIAL: bool,
+>(
+    t: &Raw<T>,
+    last: usize,
+    add: bool,
+) {
+    // SAFETY: rows of B and C hold n = (N-1)*LANES + last contiguous elements, by the caller's promise.
+    unsafe {
+        let mut acc = [[V::splat(T::Out::ZERO); N]; M];
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in L..t.k {
+            let b_row = load_row::<T, V, N, PARTIAL>(b, last);
+            for (i, row) in acc.iter_mut().enumerate() {
+                add_products(row, a.offset(i as isize * t.a_rs), &b_row);
+            }
+            a = a.offset(t.a_cs);
+            b = b.offset(t.b_rs);
+        }
+        let mut b_rows = [[V::splat(T::Out::ZERO); N]; L];
+        for (l, b_row) in b_rows.iter_mut().enumerate() {
+            *b_row = load_row::<T, V, N, PARTIAL>(b.offset(l as isize * t.b_rs), last);
+        }
+        // The fold is chosen outside the loops over the tile: inside, they would not unroll, and the accumulators
+        // would go through the stack.
+        match add {
+            true => rows::<T, V, M, N, L, PARTIAL, true>(t, last, acc, a, &b_rows),
+            false => rows::<T, V, M, N, L, PARTIAL, false>(t, last, acc, a, &b_rows),
+        }
+    }
+}
+
+/// For each row the products of the last `L` steps, which start at `a` and `b_rows`, then its fold.
+///
+/// # Safety
+/// As for [`columns`].
+#[inline(always)]
+unsafe fn rows<
+    T: Element,
+    V: Operand<T>,
+    const M: usize,
+    const N: usize,
+    const L: usize,
+    const PARTIAL: bool,
+    const ADD: bool,
+>(
+    t: &Raw<T>,
+    last: usize,
+    acc: [[V; N]; M],
+    a: *const T,
+    b_rows: &[[V; N]; L],
+) {
+    let fold = if ADD { Fold::Add } else { Fold::Overwrite };
+    // SAFETY: the caller's promise.
+    let alpha = unsafe { V::splat(t.alpha) };
+    for (i, mut row) in acc.into_iter().enumerate() {
+        // SAFETY: i < M, the caller's promise, and C has (N-1)*LANES + last elements in each row.
+        unsafe {
+            let a = a.offset(i as isize * t.a_rs);
+            for (l, b_row) in b_rows.iter().enumerate() {
+                add_products(&mut row, a.offset(l as isize * t.a_cs), b_row);
+            }
+            let c = t.c.offset(i as isize * t.c_rs);
+            for (j, sum) in row.into_iter().enumerate() {
+                let c = c.add(j * V::LANES);
+                let masked = PARTIAL && j == N - 1;
+                let old = match (ADD, masked) {
+                    (false, _) => sum,
+                    (true, true) => V::load_first(c, last),
+                    (true, false) => V::load(c),
+                };
+                let new = folded(fold, alpha, sum, old);
+                match masked {
+                    true => new.store_first(c, last),
+                    false => new.store(c),
+                }
+            }
+        }
+    }
+}
+
+/// `row += a · b_row` with the element at `a`, each rounded once.
+///
+/// # Safety
+/// The CPU has `V`'s instructions, and the element may be read.
+#[inline(always)]
+unsafe fn add_products<T: Element, V: Operand<T>, const N: usize>(
+    row: &mut [V; N],
+    a: *const T,
+    b_row: &[V; N],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let a = <V as Operand<T>>::broadcast(a);
+        for (sum, &b) in row.iter_mut().zip(b_row) {
+            *sum = a.mul_add(b, *sum);
+        }
+    }
+}
+
+/// The N vectors of a row of B.
+///
+/// # Safety
+/// The row has (N-1)*LANES + last elements, N*LANES unless `PARTIAL`, and the CPU has `V`'s instructions.
+#[inline(always)]
+unsafe fn load_row<T: Element, V: Operand<T>, const N: usize, const PARTIAL: bool>(
+    row: *const T,
+    last: usize,
+) -> [V; N] {
+    // SAFETY: the caller's promise. No closure: it would not have the caller's target features.
+    unsafe {
+        let mut vectors = [V::splat(T::Out::ZERO); N];
+        for (j, vector) in vectors.iter_mut().enumerate() {
+            let at = row.add(j * V::LANES);
+            *vector = match PARTIAL && j == N - 1 {
+                true => V::operand_first(at, last),
+                false => V::operand(at),
+            };
+        }
+        vectors
+    }
+}

@@ -1,0 +1,173 @@
+//! The loops around the micro-kernel, in the terms of the BLIS papers, with the two inner ones exchanged.
+//!
+//! ```text
+//! LOOP 4  jc   columns of C, NC at a time   packed B (KC x NC) stays in L3
+//! LOOP 3  pc   k, KC at a time              B is packed here
+//! LOOP 2  ir   rows of C, MR at a time      a panel of A (MR x 256) stays in L1, chunk by chunk of KC
+//! LOOP 1  jr   columns, NR at a time        the micro-kernel: MR x NR of C in registers
+//! ```
+//!
+//! BLIS keeps a panel of B in L1 and goes through a packed block of A in L2. Here a panel of A stays in L1 while
+//! the tiles pass along it: A needs no blocks of its own (BLIS's loop over ic) and need not be packed unless its
+//! layout is hostile, and B is read front to back, which the prefetchers keep up with. KC is several chunks deep: an
+//! MR × NC strip of C is folded KC / 256 times while it is in L1 or L2 instead of being fetched from memory for each
+//! chunk (docs/performance.md, "Squares from 64").
+//!
+//! Packing is an optimisation that the micro-kernel cannot see, since it reads any strides of A and any row
+//! stride of B: an operand that is used too seldom to repay the copy is read in place.
+
+use matmul_core::{Element, Fold, K_CHUNK, MatRef};
+
+use crate::engine::Engine;
+use crate::epilogue::Finish;
+use crate::memory::arena::{Lease, Slot};
+use crate::memory::pack::SLACK;
+use crate::memory::panels::Panels;
+use crate::plan::{STAGE, Source, Tiles};
+use crate::raw::{Raw, Span, all};
+
+/// Where tiles find B.
+#[derive(Clone, Copy)]
+enum Columns<T> {
+    InPlace,
+    Packed(Panels<T>),
+}
+
+/// Computes the product as `how` says; `packed` has B where that says `Packed`. `finish` is the epilogue.
+///
+/// # Safety
+/// The contract of [`Raw`] holds; rows of B are contiguous where it is read in place; and `packed`, if it is used, holds
+/// all of B for this engine.
+pub(crate) unsafe fn run<T: Element>(
+    engine: &Engine<T>,
+    t: &Raw<T>,
+    how: &Tiles,
+    packed: Option<Panels<T>>,
+    finish: Option<Finish<'_, T::Out>>,
+) {
+    let loops = Loops { engine, t, how, finish };
+    let Tiles { blocks, b: source, .. } = *how;
+    if source == Source::InPlace {
+        // Nothing to cut for.
+        // SAFETY: the caller's promise.
+        return unsafe { loops.loop2(all(t.k), all(t.n), Columns::InPlace) };
+    }
+    let width = engine.facts().nr();
+    let mut lease = packed.is_none().then(|| Lease::take(Slot::B, blocks.kc * blocks.nc + SLACK));
+    for j in all(t.n).cut(blocks.nc) {
+        for p in all(t.k).cut(blocks.kc) {
+            // SAFETY: the spans lie in B and begin at the corner; the lease has kc * nc elements and the slack.
+            unsafe {
+                let panels = match (&mut lease, packed) {
+                    (Some(lease), _) => {
+                        let padded = j.len.next_multiple_of(width);
+                        let ptr = lease.as_mut_ptr();
+                        let panels = Panels { ptr, width, padded, corner: (p.at, j.at), first: 0 };
+                        panels.fill(engine.functions().pack, MatRef::from_raw_parts(t.b, t.k, t.n, t.b_rs, t.b_cs), p, j);
+                        panels
+                    }
+                    (None, Some(panels)) => panels,
+                    (None, None) => unreachable!("there is a lease where nothing was packed"),
+                };
+                loops.loop2(p, j, Columns::Packed(panels));
+            }
+        }
+    }
+}
+
+struct Loops<'a, T: Element> {
+    engine: &'a Engine<T>,
+    t: &'a Raw<T>,
+    how: &'a Tiles,
+    finish: Option<Finish<'a, T::Out>>,
+}
+
+impl<T: Element> Loops<'_, T> {
+    /// LOOP 2 and LOOP 1: columns `j`, all of rows `p` of B for one panel of rows of A before the next.
+    ///
+    /// # Safety
+    /// As for [`run`]; the spans lie in B, and in what was packed if it was.
+    unsafe fn loop2(&self, p: Span, j: Span, columns: Columns<T>) {
+        let (t, facts) = (self.t, self.engine.facts());
+        let copies = self.how.a == Source::Copied;
+        let mut lease = copies.then(|| Lease::<T>::take(Slot::A, facts.mr * K_CHUNK + SLACK));
+        for i in all(t.m).cut(self.how.rows) {
+            let rows = t.rows(i);
+            for chunk in p.cut(K_CHUNK) {
+                let mut a = (rows.a.wrapping_offset(chunk.at as isize * t.a_cs), t.a_rs, t.a_cs);
+                if let Some(lease) = &mut lease {
+                    let panel = lease.as_mut_ptr();
+                    // SAFETY: the rows and the chunk lie in A; the lease holds MR * k elements and the slack.
+                    unsafe {
+                        let block = MatRef::from_raw_parts(a.0, i.len, chunk.len, a.1, a.2);
+                        (self.engine.functions().pack)(block.t(), facts.mr, panel);
+                    }
+                    a = (panel, 1, facts.mr as isize);
+                }
+                for columns_of_c in j.cut(facts.nr()) {
+                    let part = rows.columns(columns_of_c);
+                    let (b, b_rs) = match columns {
+                        Columns::InPlace => (part.b.wrapping_offset(chunk.at as isize * t.b_rs), t.b_rs),
+                        Columns::Packed(panels) => {
+                            let panel = panels.panel(chunk.at, chunk.len, columns_of_c.at);
+                            (panel.cast_const(), panels.width as isize)
+                        }
+                    };
+                    let tile =
+                        Raw { k: chunk.len, a: a.0, a_rs: a.1, a_cs: a.2, b, b_rs, b_cs: 1, ..part };
+                    // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
+                    unsafe { self.tile(&tile, chunk, (i.at, columns_of_c.at)) };
+                }
+            }
+        }
+    }
+
+    /// One tile of C, at `place`, for one chunk of k.
+    ///
+    /// # Safety
+    /// The contract of [`Raw`] holds, and it is a tile with contiguous rows of B.
+    #[inline(always)]
+    unsafe fn tile(&self, tile: &Raw<T>, chunk: Span, place: (usize, usize)) {
+        let fold = self.t.fold(chunk.at);
+        let finish = match self.finish {
+            Some(finish) if chunk.end() == self.t.k => Some(finish.at(place.0, place.1)),
+            _ => None,
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            if tile.c_cs != 1 {
+                return self.staged(tile, fold, finish);
+            }
+            (self.engine.functions().tile)(tile, fold);
+            if let Some(finish) = finish {
+                finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
+            }
+        }
+    }
+
+    /// A tile of a C whose rows are not contiguous, by way of a buffer on the stack.
+    ///
+    /// # Safety
+    /// As for [`Loops::tile`].
+    #[cold]
+    unsafe fn staged(&self, tile: &Raw<T>, fold: Fold<T::Out>, finish: Option<Finish<'_, T::Out>>) {
+        let mut buffer = [T::Out::ZERO; STAGE];
+        let (m, n) = (tile.m, tile.n);
+        let places = || (0..m).flat_map(|i| (0..n).map(move |j| (i, j)));
+        let at = |(i, j): (usize, usize)| {
+            tile.c.wrapping_offset(i as isize * tile.c_rs + j as isize * tile.c_cs)
+        };
+        // SAFETY: the places lie in C; m * n <= MR * NR <= STAGE elements, row after row, in the buffer.
+        unsafe {
+            if fold != Fold::Overwrite {
+                places().for_each(|(i, j)| buffer[i * n + j] = *at((i, j)));
+            }
+            let staged = Raw { c: buffer.as_mut_ptr(), c_rs: n as isize, c_cs: 1, ..*tile };
+            (self.engine.functions().tile)(&staged, fold);
+            if let Some(finish) = finish {
+                finish.run(staged.c, (m, n), staged.c_rs);
+            }
+            places().for_each(|(i, j)| *at((i, j)) = buffer[i * n + j]);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! C with its rows in the lanes of vectors: read, folded and written by the paths that do not store from a tile.
+
+use core::ops::Range;
+
+use matmul_core::{Element, Fold};
+
+use crate::raw::Raw;
+use crate::vector::{Vector, folded};
+
+/// Copies rows `i + lanes` of C to `totals`: row l of column j to `totals[j * stride + l]`.
+///
+/// # Safety
+/// The contract of [`Raw`] holds; the rows lie in C, and the places in `totals`.
+#[inline(never)]
+pub(crate) unsafe fn read_c<T: Element>(
+    t: &Raw<T>,
+    i: usize,
+    lanes: Range<usize>,
+    totals: *mut T::Out,
+    stride: usize,
+) {
+    for j in 0..t.n {
+        for l in lanes.clone() {
+            // SAFETY: the caller's promise.
+            unsafe { *totals.add(j * stride + l) = *at(t, i + l, j) };
+        }
+    }
+}
+
+/// Copies `totals` to rows `i + lanes` of C: the inverse of [`read_c`].
+///
+/// # Safety
+/// As for [`read_c`].
+#[inline(never)]
+pub(crate) unsafe fn write_c<T: Element>(
+    t: &Raw<T>,
+    i: usize,
+    lanes: Range<usize>,
+    totals: *const T::Out,
+    stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if t.c_rs == 1 {
+            for j in 0..t.n {
+                let (from, to) = (totals.add(j * stride + lanes.start), at(t, i + lanes.start, j));
+                core::ptr::copy_nonoverlapping(from, to, lanes.len());
+            }
+            return;
+        }
+        for l in lanes {
+            for j in 0..t.n {
+                *at(t, i + l, j) = *totals.add(j * stride + l);
+            }
+        }
+    }
+}
+
+/// Element (i, j) of C, which need not lie in it.
+#[inline(always)]
+fn at<T: Element>(t: &Raw<T>, i: usize, j: usize) -> *mut T::Out {
+    t.c.wrapping_offset(i as isize * t.c_rs + j as isize * t.c_cs)
+}
+
+/// Folds `len` contiguous sums into as many contiguous elements of C.
+///
+/// # Safety
+/// The CPU has `V`'s instructions; `len` elements of C may be read and written, and whole vectors of sums be read.
+#[inline(always)]
+pub(crate) unsafe fn fold_run<O: Element<Out = O>, V: Vector<O>>(
+    fold: Fold<O>,
+    alpha: O,
+    sums: *const O,
+    c: *mut O,
+    len: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let alpha = V::splat(alpha);
+        let mut v = 0;
+        while v < len {
+            let (sum, c, lanes) = (V::load(sums.add(v)), c.add(v), V::LANES.min(len - v));
+            let old = if fold == Fold::Overwrite { sum } else { V::load_first(c, lanes) };
+            folded(fold, alpha, sum, old).store_first(c, lanes);
+            v += V::LANES;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! How C is cut into pieces for threads: halved by columns or rows, never k, until there is a piece for each.
+
+use super::decide::copies_a;
+use super::{Facts, Query};
+
+/// A cut of C into pieces, made by halving: what is left of the pieces is halved again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The most pieces.
+    pub pieces: usize,
+    /// Rows that a piece has a multiple of.
+    pub row_unit: usize,
+    /// Columns that a piece has a multiple of; 0 if columns are not cut.
+    pub column_unit: usize,
+    /// What is cut first.
+    pub order: Order,
+}
+
+/// What is cut first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Columns, while each half keeps so many units: each piece then packs the columns of B that it needs and no other
+    /// does, while all read the same A.
+    Columns {
+        /// Units that a half keeps.
+        keep: usize,
+    },
+    /// Rows, while there are two units for each piece: they share what they need of a B that is packed already.
+    Rows,
+}
+
+/// Where C is halved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halves {
+    /// Into rows ..i and i..
+    Rows(usize),
+    /// Into columns ..j and j..
+    Columns(usize),
+}
+
+impl Cut {
+    /// Of a path with rows in the lanes, in units of so many rows.
+    pub(super) fn of_rows(query: &Query, facts: &Facts, row_unit: usize) -> Option<Self> {
+        let pieces = pieces(query, facts)?.min(query.m / row_unit);
+        (pieces > 1).then_some(Self { pieces, row_unit, column_unit: 0, order: Order::Rows })
+    }
+
+    /// Of the loops over tiles.
+    pub(super) fn of_tiles(query: &Query, facts: &Facts) -> Option<Self> {
+        let pieces = pieces(query, facts)?;
+        let limits = &facts.limits;
+        let order = match (query.packed, copies_a(query, facts)) {
+            (true, _) => Order::Rows,
+            (false, false) => Order::Columns { keep: limits.piece_panels },
+            (false, true) => Order::Columns { keep: limits.piece_panels_copied },
+        };
+        let cut = Self { pieces, row_unit: facts.mr, column_unit: facts.nr(), order };
+        cut.halve((query.m, query.n), pieces).map(|_| cut)
+    }
+
+    /// Where an m × n part of C is halved that `pieces` pieces are left for, the first half for `pieces / 2` of them;
+    /// `None` if it is one piece.
+    pub fn halve(&self, (m, n): (usize, usize), pieces: usize) -> Option<Halves> {
+        if pieces < 2 {
+            return None;
+        }
+        let units = |len: usize, unit: usize| if unit == 0 { 1 } else { len.div_ceil(unit) };
+        let (rows, columns) = (units(m, self.row_unit), units(n, self.column_unit));
+        // The first half takes its share of the units, and each half at least one.
+        let at = |units: usize, unit: usize| (units * (pieces / 2) / pieces).clamp(1, units - 1) * unit;
+        let by_rows = || Halves::Rows(at(rows, self.row_unit));
+        let by_columns = || Halves::Columns(at(columns, self.column_unit));
+        match self.order {
+            Order::Columns { keep } if columns >= keep.saturating_mul(2) || (columns > 1 && rows < 2) => Some(by_columns()),
+            Order::Columns { .. } => (rows > 1).then(by_rows),
+            Order::Rows if rows > 1 && (columns < 2 || rows >= 2 * pieces.min(columns)) => Some(by_rows()),
+            Order::Rows => (columns > 1).then(by_columns),
+        }
+    }
+}
+
+/// Pieces for a product: one for each thread, but none with too little work; `None` for one.
+///
+/// One for each thread: more would balance better when the system holds a thread up, but pieces copy panels of A and B
+/// for themselves.
+fn pieces(query: &Query, facts: &Facts) -> Option<usize> {
+    let pieces = most_pieces(query, facts).min(query.threads);
+    (pieces > 1).then_some(pieces)
+}
+
+/// The most pieces that a product is worth, however many threads there are.
+pub fn most_pieces(query: &Query, facts: &Facts) -> usize {
+    query.m.saturating_mul(query.n).saturating_mul(query.k) / facts.limits.piece_work.max(1)
+}
+
+impl Query {
+    /// The largest piece of a cut.
+    pub(super) fn piece(self, cut: Option<Cut>) -> Self {
+        let Some(cut) = cut else { return self };
+        let (mut m, mut n, mut pieces) = (self.m, self.n, cut.pieces);
+        // The second half is never the smaller one.
+        while let Some(halves) = cut.halve((m, n), pieces) {
+            match halves {
+                Halves::Rows(i) => m -= i,
+                Halves::Columns(j) => n -= j,
+            }
+            pieces -= pieces / 2;
+        }
+        Self { m, n, ..self }
+    }
+}

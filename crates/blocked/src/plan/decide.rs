@@ -1,0 +1,242 @@
+use matmul_core::{K_CHUNK, Sizes, Summation};
+
+use super::facts::{DOT_ROWS, DOT_VECTORS, GROUPS};
+use super::{Blocks, Caches, Cut, Facts, Path, Plan, Source, Tiles};
+
+/// The product that a plan is asked for. Strides are in elements, and 1 where there is only one row or column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of A and rows of B.
+    pub k: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Row and column stride of A.
+    pub a: (isize, isize),
+    /// Row and column stride of B.
+    pub b: (isize, isize),
+    /// Row and column stride of C.
+    pub c: (isize, isize),
+    /// Whether B was packed before.
+    pub packed: bool,
+    /// The order of summation.
+    pub summation: Summation,
+    /// Threads that there are.
+    pub threads: usize,
+}
+
+impl Query {
+    /// A product of row-major matrices on one thread, in the contract's order.
+    pub fn row_major(m: usize, k: usize, n: usize) -> Self {
+        let rows = |nrows: usize, ncols: usize| {
+            (if nrows == 1 { 1 } else { ncols as isize }, 1)
+        };
+        Self {
+            m,
+            k,
+            n,
+            a: rows(m, k),
+            b: rows(k, n),
+            c: rows(m, n),
+            packed: false,
+            summation: Summation::Contract,
+            threads: 1,
+        }
+    }
+
+    /// The transposed product.
+    pub(super) fn turned(self) -> Self {
+        let t = |(rs, cs): (isize, isize)| (cs, rs);
+        Self { m: self.n, n: self.m, a: t(self.b), b: t(self.a), c: t(self.c), ..self }
+    }
+}
+
+impl Plan {
+    /// The plan of a product on an engine with these facts and a machine with these caches.
+    pub fn new(query: &Query, facts: &Facts, caches: &Caches) -> Self {
+        if is_tile(query, facts) {
+            return Self { turned: false, cut: None, body: Path::Tile, edge: 0 };
+        }
+        if !query.packed && query.m.min(query.n) <= few(query, facts) {
+            // Few rows of C over a column-contiguous B are few columns of its transpose over a row-contiguous A.
+            let turned = query.m < query.n;
+            let query = if turned { query.turned() } else { *query };
+            if let Some(body) = thin(&query, facts, caches) {
+                let cut = Cut::of_rows(&query, facts, body.unit(&query, facts));
+                return Self { turned, cut, body, edge: 0 };
+            }
+        }
+        let turned = !query.packed && turns_for_tiles(query);
+        let query = if turned { query.turned() } else { *query };
+        let cut = Cut::of_tiles(&query, facts);
+        // What is copied is decided for a piece: it is the piece that has to repay the copy.
+        let piece = Query { threads: 1, ..query.piece(cut) };
+        let tiles = tiles(&piece, facts, caches);
+        // The last columns of C are the same in every cut.
+        let edge = edge(&Query { n: query.n, ..piece }, facts);
+        Self { turned, cut, body: Path::Tiles(tiles), edge }
+    }
+}
+
+/// Whether the whole is one tile and one chunk of k.
+pub(super) fn is_tile(q: &Query, facts: &Facts) -> bool {
+    let fits = q.m <= facts.mr && q.n <= facts.nr() && q.k <= K_CHUNK;
+    fits && q.b.1 == 1 && q.c.1 == 1 && !q.packed
+}
+
+/// The most columns (or rows) of C that a path of its own may take.
+fn few(q: &Query, facts: &Facts) -> usize {
+    if facts.rows == 0 {
+        return 0;
+    }
+    let contract = facts.rows.max(1 + facts.strips.len());
+    match q.summation {
+        Summation::Contract => contract,
+        Summation::Fast => contract.max(facts.limits.dot_side),
+    }
+}
+
+/// The path of a product with few columns of C, if it has one of its own.
+fn thin(q: &Query, facts: &Facts, caches: &Caches) -> Option<Path> {
+    let limits = &facts.limits;
+    if q.summation == Summation::Fast && is_dot(q, facts) {
+        return Some(Path::Dot);
+    }
+    let columns_of_a = q.a.0 == 1 && q.a.1 != 1;
+    if !columns_of_a {
+        let enough = q.a.1 == 1 && q.m >= facts.group_rows(q.n);
+        return (q.n <= facts.rows && enough).then_some(Path::Rows);
+    }
+    if q.n == 1 {
+        let block = ((caches.l1d / 2).saturating_mul(limits.sums_halves_of_l1) / facts.size).max(facts.lanes);
+        return (q.m >= facts.lanes).then_some(Path::Column { block });
+    }
+    let strips = facts.strips.get(q.n - 2)?;
+    (q.m >= limits.strip_vectors.saturating_mul(facts.lanes)).then_some(Path::Strips(*strips))
+}
+
+/// Whether C is a column or small, rows of A and columns of B are contiguous, and k is long enough to fill the
+/// accumulators (twice, where each is used once only).
+fn is_dot(q: &Query, facts: &Facts) -> bool {
+    let side = facts.limits.dot_side;
+    let small = q.n == 1 || (q.m <= side && q.n <= side);
+    let long = if q.n == 1 { facts.lanes } else { 2 * DOT_VECTORS * facts.lanes };
+    small && q.k >= long && q.a.1 == 1 && q.b.0 == 1
+}
+
+/// Whether tiles compute the transpose: they want contiguous rows of C; where C has one row or one column only, both
+/// ways have them, and the one is better whose lanes are filled without a copy.
+pub(super) fn turns_for_tiles(q: &Query) -> bool {
+    if q.m == 1 {
+        return false;
+    }
+    if q.n == 1 { q.a.0 == 1 && q.a.1 != 1 } else { q.c.1 != 1 && q.c.0 == 1 }
+}
+
+/// What the loops over tiles copy.
+fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
+    let a = if copies_a(q, facts) { Source::Copied } else { Source::InPlace };
+    let b = match (q.packed, copies_b(q, facts, caches)) {
+        (true, _) => Source::Packed,
+        (false, true) => Source::Copied,
+        (false, false) => Source::InPlace,
+    };
+    let rows = match a {
+        Source::InPlace if aliased(q.a.0, facts) => facts.mr.min(facts.limits.aliased_rows.max(1)),
+        _ => facts.mr,
+    };
+    let blocks = match b {
+        Source::InPlace => Blocks { kc: q.k, nc: q.n },
+        _ => blocks(facts, caches).within(q.k, q.n, facts.nr()),
+    };
+    Tiles { a, b, rows, blocks }
+}
+
+/// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a cache
+/// line of its own; when its rows alias in L1, they would not stay there.
+pub(super) fn copies_a(q: &Query, facts: &Facts) -> bool {
+    let limits = &facts.limits;
+    let hostile = q.a.1.unsigned_abs() != 1 || (limits.copy_aliased && aliased(q.a.0, facts));
+    hostile && more_than(q.n, limits.pack_a_panels.saturating_sub(1), facts.nr())
+}
+
+/// Whether B is copied into panels: when its rows are not contiguous, which tiles need, or when it is used often
+/// enough.
+pub(super) fn copies_b(q: &Query, facts: &Facts, caches: &Caches) -> bool {
+    let limits = &facts.limits;
+    let near = !aliased(q.b.0, facts) && is_near(q, facts, caches);
+    let enough = if near { limits.pack_near_b_panels } else { limits.pack_far_b_panels };
+    q.b.1 != 1 || more_than(q.m, enough.saturating_sub(1), facts.mr)
+}
+
+/// Whether B stays in L2 while it is read in place.
+pub(super) fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
+    let bytes = q.k.saturating_mul(q.n).saturating_mul(facts.size);
+    bytes <= (caches.l2 / 2).saturating_mul(facts.limits.near_halves_of_l2)
+}
+
+/// Whether the rows fall into one set of L1.
+pub(super) fn aliased(rs: isize, facts: &Facts) -> bool {
+    rs.unsigned_abs().wrapping_mul(facts.size) % facts.limits.aliasing_bytes.max(1) == 0
+}
+
+/// Whether `len` has more than `panels` panels. No division: it takes longer than a small product's plan.
+fn more_than(len: usize, panels: usize, width: usize) -> bool {
+    len > panels.saturating_mul(width)
+}
+
+/// The last columns of C that a tile would be mostly empty for, if rows in lanes are better for them.
+fn edge(q: &Query, facts: &Facts) -> usize {
+    let limits = &facts.limits;
+    let step = limits.edge_vectors * facts.lanes;
+    // A power of two, as the lanes are.
+    let edge = q.n & (step - 1);
+    let most = limits.edge_columns.min(facts.rows);
+    // Every lane needs a row.
+    let rows = limits.edge_rows.max(facts.group_rows(edge));
+    let few = edge <= most && q.n > step && q.m >= rows;
+    if few && q.a.1 == 1 && !q.packed { edge } else { 0 }
+}
+
+/// The largest blocks of B: the depth first, because C is fetched once for each; then as many columns as fit the share
+/// of L3.
+fn blocks(facts: &Facts, caches: &Caches) -> Blocks {
+    let limits = &facts.limits;
+    let kc = limits.block_depth.max(K_CHUNK);
+    let bytes = (caches.l3 / limits.block_of_l3.max(1)).max(limits.least_block).min(limits.most_block);
+    let nc = bytes / (kc * facts.size);
+    Blocks { kc, nc: (nc - nc % facts.nr()).max(facts.nr()) }
+}
+
+impl Blocks {
+    /// For a k × n B: depth in chunks, which fix the bits, and columns in panels, which fix the memory for packing.
+    fn within(self, k: usize, n: usize, nr: usize) -> Self {
+        Self {
+            kc: self.kc.clamp(1, k).next_multiple_of(K_CHUNK).min(k),
+            nc: self.nc.clamp(1, n).next_multiple_of(nr),
+        }
+    }
+}
+
+impl Path {
+    /// Rows of C that a piece of another thread should have a multiple of.
+    fn unit(&self, q: &Query, facts: &Facts) -> usize {
+        match self {
+            Path::Tile | Path::Tiles(_) => facts.mr,
+            Path::Rows if q.n == 1 => GROUPS * facts.across,
+            Path::Rows => facts.lanes,
+            Path::Strips(strips) => strips.vectors * facts.lanes,
+            // Whole cache lines of C.
+            Path::Column { .. } => facts.nr(),
+            Path::Dot => DOT_ROWS,
+        }
+    }
+}
+
+/// The sizes at which these facts make a plan change, for a kit that aims at them.
+pub fn sizes(facts: &Facts, caches: &Caches) -> Sizes {
+    let Blocks { kc, nc } = blocks(facts, caches);
+    // All rows of A are one block.
+    Sizes { mr: facts.mr, nr: facts.nr(), mc: facts.mr, kc, nc }
+}

@@ -1,0 +1,245 @@
+//! Carries plans out: one product, a batch with one plan for all, a packed B; on one thread or several.
+
+use matmul_core::{BatchProblem, Element, Problem, Summation};
+
+use crate::engine::Engine;
+use crate::epilogue::Finish;
+use crate::memory::panels::{PackedProblem, Panels};
+use crate::paths::{rows, strips, tiles};
+use crate::plan::{Caches, Cut, Halves, Path, Plan, Query, most_pieces};
+use crate::raw::{Raw, Span, all};
+use crate::work::{Join, Work};
+
+/// The only way from work to paths, for any engine. [`run_f32`] and [`run_f64`] are compiled in this crate; the
+/// [`Functions`](crate::Functions) of another element type have an instance of this.
+pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, T>, summation: Summation, join: &dyn Join) {
+    match work {
+        Work::One(problem) => one(engine, problem, summation, join),
+        Work::Many(batch) => many(engine, batch, summation, join),
+        Work::Packed(problem) => packed(engine, problem, join),
+    }
+}
+
+/// [`Engine::run`] of an `Engine<f32>`, compiled here and not in the crates of instruction sets and users.
+pub fn run_f32(engine: &Engine<f32>, work: Work<'_, f32>, summation: Summation, join: &dyn Join) {
+    run(engine, work, summation, join);
+}
+
+/// [`Engine::run`] of an `Engine<f64>`.
+pub fn run_f64(engine: &Engine<f64>, work: Work<'_, f64>, summation: Summation, join: &dyn Join) {
+    run(engine, work, summation, join);
+}
+
+fn one<T: Element>(engine: &Engine<T>, mut problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
+    let raw = Raw::new(&mut problem);
+    let plan = plan(engine, &query(engine, &raw, summation, join));
+    // SAFETY: the problem is borrowed until the end of this function, and the plan is this product's.
+    unsafe { carry_out(&Context { engine, plan: &plan, packed: None, join }, raw, None) };
+}
+
+/// Products first, because whole ones share nothing; each is cut where there are fewer of them than threads.
+fn many<T: Element>(
+    engine: &Engine<T>,
+    mut batch: BatchProblem<'_, T>,
+    summation: Summation,
+    join: &dyn Join,
+) {
+    if let Some(problem) = batch.take_single() {
+        return one(engine, problem, summation, join);
+    }
+    let count = batch.len();
+    let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
+    let alone = Query { threads: 1, ..query(engine, &raw, summation, &crate::work::Serial) };
+    let whole = Query { m: alone.m.saturating_mul(count), ..alone };
+    let pieces = match most_pieces(&whole, engine.facts()) {
+        0 | 1 => 1,
+        most => join.threads().min(most),
+    };
+    if count < pieces {
+        let plan = plan(engine, &query(engine, &raw, summation, join));
+        each(&Context { engine, plan: &plan, packed: None, join }, batch);
+    } else {
+        let plan = plan(engine, &alone);
+        share_out(&Context { engine, plan: &plan, packed: None, join }, batch, pieces);
+    }
+}
+
+fn packed<T: Element>(engine: &Engine<T>, problem: PackedProblem<'_, T>, join: &dyn Join) {
+    let PackedProblem { alpha, a, b, beta, mut c, epilogue } = problem;
+    let (m, k) = a.shape();
+    // B's address and strides are not used: tiles find its panels.
+    let mut raw = Raw {
+        m,
+        n: b.ncols(),
+        k,
+        alpha,
+        a: a.as_ptr(),
+        a_rs: a.rs(),
+        a_cs: a.cs(),
+        b: core::ptr::null(),
+        b_rs: 1,
+        b_cs: 1,
+        beta,
+        c: c.as_mut_ptr(),
+        c_rs: c.rs(),
+        c_cs: c.cs(),
+    };
+    raw.make_canonical();
+    let plan = plan(engine, &Query { packed: true, ..query(engine, &raw, Summation::Contract, join) });
+    let finish = (!epilogue.is_identity()).then_some(Finish { epilogue, i: 0, j: 0 });
+    let context = Context { engine, plan: &plan, packed: Some(b.panels()), join };
+    // SAFETY: A, B and C are borrowed until the end of this function, their shapes agree, and the plan is this
+    // product's; the engine's panels have B's width, as its caller has checked.
+    unsafe { carry_out(&context, raw, finish) };
+}
+
+/// What the plan is asked. Threads are only counted where there is work for two.
+fn query<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join: &dyn Join) -> Query {
+    let query = Query {
+        m: t.m,
+        k: t.k,
+        n: t.n,
+        a: (t.a_rs, t.a_cs),
+        b: (t.b_rs, t.b_cs),
+        c: (t.c_rs, t.c_cs),
+        packed: false,
+        summation,
+        threads: 1,
+    };
+    match most_pieces(&query, engine.facts()) {
+        0 | 1 => query,
+        _ => Query { threads: join.threads(), ..query },
+    }
+}
+
+fn plan<T: Element>(engine: &Engine<T>, query: &Query) -> Plan {
+    Plan::new(query, engine.facts(), &Caches::get())
+}
+
+/// What all pieces of a product have in common.
+struct Context<'a, T: Element> {
+    engine: &'a Engine<T>,
+    plan: &'a Plan,
+    packed: Option<Panels<T>>,
+    join: &'a dyn Join,
+}
+
+// SAFETY: the panels are read only.
+unsafe impl<T: Element> Sync for Context<'_, T> {}
+
+/// Each product of a batch by the plan.
+fn each<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>) {
+    for mut problem in batch {
+        let raw = Raw::new(&mut problem);
+        // SAFETY: the problem is borrowed until the end of this turn; it has the shape and strides of the first, whose
+        // plan this is.
+        unsafe { carry_out(context, raw, None) };
+    }
+}
+
+/// Halves a batch of at least `pieces` products and joins the halves, until one piece is left.
+fn share_out<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>, pieces: usize) {
+    if pieces < 2 {
+        return each(context, batch);
+    }
+    let first = pieces / 2;
+    let cut = (batch.len() as u128 * first as u128 / pieces as u128) as usize;
+    let (front, back) = batch.split(cut).expect("a piece for each of at least as many products");
+    let (mut front, mut back) = (Some(front), Some(back));
+    context.join.join(
+        &mut || share_out(context, front.take().expect("a half runs once"), first),
+        &mut || share_out(context, back.take().expect("a half runs once"), pieces - first),
+    );
+}
+
+/// A product by its plan.
+///
+/// # Safety
+/// The contract of [`Raw`] holds, and the plan was made for its shape and strides and for the context's engine, of which
+/// B is packed if there are panels.
+unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: Raw<T>, finish: Option<Finish<'_, T::Out>>) {
+    let raw = if context.plan.turned { raw.turned() } else { raw };
+    let part = Part { raw, finish, j: 0, edge: context.plan.edge };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match context.plan.cut {
+            None => part.run(context),
+            Some(cut) => part.split(context, cut, cut.pieces),
+        }
+    }
+}
+
+/// A part of C.
+#[derive(Clone, Copy)]
+struct Part<'a, T: Element> {
+    raw: Raw<T>,
+    finish: Option<Finish<'a, T::Out>>,
+    /// Its first column in the whole: where its panels of a packed B begin.
+    j: usize,
+    /// The last columns that have a path of their own; 0 in a part without the last columns of C.
+    edge: usize,
+}
+
+impl<'a, T: Element> Part<'a, T> {
+    /// Halves the part and joins the halves, until one piece is left.
+    ///
+    /// # Safety
+    /// As for [`carry_out`].
+    unsafe fn split(self, context: &Context<'_, T>, cut: Cut, pieces: usize) {
+        let first = pieces / 2;
+        let (one, two) = match cut.halve((self.raw.m, self.raw.n), pieces) {
+            // SAFETY: the caller's promise.
+            None => return unsafe { self.run(context) },
+            Some(Halves::Rows(i)) => (
+                self.rows(Span { at: 0, len: i }),
+                self.rows(Span { at: i, len: self.raw.m - i }),
+            ),
+            Some(Halves::Columns(j)) => (
+                Self { edge: 0, ..self.columns(Span { at: 0, len: j }) },
+                self.columns(Span { at: j, len: self.raw.n - j }),
+            ),
+        };
+        // SAFETY: the caller's promise; the halves have no element of C in common.
+        context.join.join(
+            &mut || unsafe { one.split(context, cut, first) },
+            &mut || unsafe { two.split(context, cut, pieces - first) },
+        );
+    }
+
+    fn rows(self, i: Span) -> Self {
+        Self { raw: self.raw.rows(i), finish: self.finish.map(|finish| finish.at(i.at, 0)), ..self }
+    }
+
+    fn columns(self, j: Span) -> Self {
+        let finish = self.finish.map(|finish| finish.at(0, j.at));
+        Self { raw: self.raw.columns(j), finish, j: self.j + j.at, ..self }
+    }
+
+    /// Body and edge on this thread.
+    ///
+    /// # Safety
+    /// As for [`carry_out`].
+    unsafe fn run(self, context: &Context<'_, T>) {
+        let (engine, t) = (context.engine, self.raw);
+        let body = t.n - self.edge;
+        // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
+        unsafe {
+            match &context.plan.body {
+                Path::Tile => (engine.functions().tile)(&t, t.fold(0)),
+                Path::Tiles(how) => {
+                    let packed = context.packed.map(|panels| panels.skip(self.j));
+                    tiles::run(engine, &t.columns(all(body)), how, packed, self.finish);
+                }
+                Path::Rows => rows::run(engine, &t),
+                Path::Strips(how) => strips::run(engine, &t, *how),
+                Path::Column { block } => {
+                    (engine.functions().column.expect("an engine has the paths of its facts"))(&t, *block);
+                }
+                Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(&t),
+            }
+            if self.edge > 0 {
+                rows::run(engine, &t.columns(Span { at: body, len: self.edge }));
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What an engine is given to do, and the threads that it may do it on.
+
+use matmul_core::{BatchProblem, Element, Problem};
+
+use crate::memory::panels::PackedProblem;
+
+/// Something to compute.
+#[derive(Debug)]
+pub enum Work<'a, T: Element> {
+    /// One product.
+    One(Problem<'a, T>),
+    /// A batch of products of one shape.
+    Many(BatchProblem<'a, T>),
+    /// A product with a B that was packed before.
+    Packed(PackedProblem<'a, T>),
+}
+
+/// A pool of threads, as far as a product needs one.
+pub trait Join: Sync {
+    /// How many threads there are. Asked only where a product is large enough for two, since it may start a pool.
+    fn threads(&self) -> usize;
+
+    /// Runs both, perhaps at the same time, and returns when both are done. A panic in one of them is passed on, after
+    /// both ended.
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send));
+}
+
+/// The calling thread alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Serial;
+
+impl Join for Serial {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
+        a();
+        b();
+    }
+}
