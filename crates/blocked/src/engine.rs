@@ -12,8 +12,8 @@ use crate::work::{Join, Serial, Work};
 
 /// One tile and chunk of k.
 pub type TileFn<T> = unsafe fn(t: &Raw<T>, fold: Fold<<T as Element>::Out>);
-/// A group of rows in lanes, all of k.
-pub type RowsFn<T> = unsafe fn(t: &Raw<T>, i: usize, totals: *mut <T as Element>::Out);
+/// A group of rows in lanes, one chunk of k.
+pub type RowsFn<T> = unsafe fn(t: &Raw<T>, p: Span, totals: *mut <T as Element>::Out);
 /// A strip, one chunk of k.
 pub type StripFn<T> = unsafe fn(t: &Raw<T>, i: Span, p: Span, out: *mut <T as Element>::Out, out_cs: isize);
 
@@ -114,19 +114,25 @@ impl<T: Element> Engine<T> {
         2 * repeats * (mr * nr * k) as u64
     }
 
-    /// C ← α·A·B + β·C on up to as many threads as `join` has; a small product stays on the calling one.
+    /// The whole product, if it is one tile and one chunk of k; otherwise false, and nothing is done.
+    ///
+    /// It is inlined into its caller and takes the product by reference: at 4³ the moving of its views from function to
+    /// function takes longer than the arithmetic (docs/performance.md, "Squares below 64").
     #[inline(always)]
-    pub fn gemm(&self, mut problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
-        // A product of one tile goes straight there, by reference: at 4³ the moving of its views from function to
-        // function takes longer than the arithmetic.
-        let (m, n, k) = (problem.m(), problem.n(), problem.k());
-        let fits = m <= self.facts.mr && n <= self.facts.nr() && k <= K_CHUNK;
-        if fits && problem.b().cs() == 1 && problem.c().cs() == 1 {
-            let raw = Raw::as_given(&mut problem);
+    pub fn gemm_one_tile(&self, problem: &mut Problem<'_, T>) -> bool {
+        let fits = problem.m() <= self.facts.mr && problem.n() <= self.facts.nr() && problem.k() <= K_CHUNK;
+        let one_tile = fits && problem.b().cs() == 1 && problem.c().cs() == 1;
+        if one_tile {
+            let raw = Raw::as_given(problem);
             // SAFETY: the problem is borrowed, its shapes agree, and it is one tile with contiguous rows; a reference
             // to the engine proves that the CPU has its instructions.
-            return unsafe { (self.functions.tile)(&raw, raw.fold(0)) };
+            unsafe { (self.functions.tile)(&raw, raw.fold(0)) };
         }
+        one_tile
+    }
+
+    /// C ← α·A·B + β·C on up to as many threads as `join` has; a small product stays on the calling one.
+    pub fn gemm(&self, problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
         (self.functions.run)(self, Work::One(problem), summation, join);
     }
 
@@ -222,24 +228,24 @@ impl Engines {
 impl Engines {
     /// Whether there is an engine for `T`, in the words of a kernel; `Err` says what the CPU lacks.
     #[inline]
-    pub fn availability<T: Element>(engines: Result<&'static Self, &str>) -> Availability {
+    pub fn availability<T: Element>(engines: Result<&'static Self, &'static str>) -> Availability {
         match engines {
             Ok(engines) if engines.of::<T>().is_some() => Availability::Available,
-            Ok(_) => Availability::Unavailable { needs: format!("a product of f32 or f64, not {}", T::NAME) },
-            Err(needs) => Availability::Unavailable { needs: needs.into() },
+            _ => unavailable(engines.err(), T::NAME),
         }
     }
 
-    /// [`Engine::gemm`]. An unavailable kernel is refused by `Kernel::gemm`; where it is run all the same, it computes
-    /// the same bits element by element.
+    /// [`Engine::gemm_one_tile`] and, for all that is larger, [`Engine::gemm`]. An unavailable kernel is refused by
+    /// `Kernel::gemm`; where it is run all the same, it computes the same bits element by element.
     #[inline(always)]
     pub fn gemm<T: Element>(
         engines: Option<&'static Self>,
-        problem: Problem<'_, T>,
+        mut problem: Problem<'_, T>,
         summation: Summation,
         join: &dyn Join,
     ) {
         match engines.and_then(|engines| engines.of::<T>()) {
+            Some(engine) if engine.gemm_one_tile(&mut problem) => {}
             Some(engine) => engine.gemm(problem, summation, join),
             None => by_definition(problem),
         }
@@ -257,6 +263,12 @@ impl Engines {
             None => batch.for_each(by_definition),
         }
     }
+}
+
+#[cold]
+fn unavailable(cpu_needs: Option<&'static str>, dtype: &str) -> Availability {
+    let needs = cpu_needs.map_or_else(|| format!("a product of f32 or f64, not {dtype}"), Into::into);
+    Availability::Unavailable { needs }
 }
 
 /// The numeric contract, element by element.

@@ -78,8 +78,8 @@ impl<T: Element> Raw<T> {
         let (alpha, beta) = (problem.alpha(), problem.beta());
         let mut c = problem.c();
         Self {
-            m: a.nrows(),
-            n: b.ncols(),
+            m: c.nrows(),
+            n: c.ncols(),
             k: a.ncols(),
             alpha,
             a: a.as_ptr(),

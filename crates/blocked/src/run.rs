@@ -52,7 +52,7 @@ fn many<T: Element>(
     let alone = Query { threads: 1, ..query(engine, &raw, summation, &crate::work::Serial) };
     let whole = Query { m: alone.m.saturating_mul(count), ..alone };
     let pieces = match most_pieces(&whole, engine.facts()) {
-        0 | 1 => 1,
+        1 => 1,
         most => join.threads().min(most),
     };
     if count < pieces {
@@ -107,7 +107,7 @@ fn query<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join:
         threads: 1,
     };
     match most_pieces(&query, engine.facts()) {
-        0 | 1 => query,
+        1 => query,
         _ => Query { threads: join.threads(), ..query },
     }
 }

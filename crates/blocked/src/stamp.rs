@@ -38,15 +38,15 @@ macro_rules! engine {
             }
 
             $($(#[$feature])+)?
-            unsafe fn column_groups(t: &Raw<$t>, i: usize, totals: *mut <$t as Element>::Out) {
+            unsafe fn column_groups(t: &Raw<$t>, p: Span, totals: *mut <$t as Element>::Out) {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $across, 1, GROUPS, { rows::ANY }>(t, i, totals) }
+                unsafe { rows::rows::<$t, $across, 1, GROUPS, { rows::ANY }>(t, p, totals) }
             }
 
             $($(#[$feature])+)?
-            unsafe fn one_column(t: &Raw<$t>, i: usize, totals: *mut <$t as Element>::Out) {
+            unsafe fn one_column(t: &Raw<$t>, p: Span, totals: *mut <$t as Element>::Out) {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $across, 1, 1, { rows::ANY }>(t, i, totals) }
+                unsafe { rows::rows::<$t, $across, 1, 1, { rows::ANY }>(t, p, totals) }
             }
 
             // An engine may have none.
@@ -54,11 +54,11 @@ macro_rules! engine {
             $($(#[$feature])+)?
             unsafe fn several<const N: usize, const HOW: u8>(
                 t: &Raw<$t>,
-                i: usize,
+                p: Span,
                 totals: *mut <$t as Element>::Out,
             ) {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $vector, N, 1, HOW>(t, i, totals) }
+                unsafe { rows::rows::<$t, $vector, N, 1, HOW>(t, p, totals) }
             }
 
             // An engine may have none.

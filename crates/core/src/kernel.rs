@@ -149,13 +149,14 @@ impl<'a, T: Element> Problem<'a, T> {
     /// Rows of A and C.
     #[inline(always)]
     pub fn m(&self) -> usize {
-        self.a.nrows()
+        // C's: its view was moved last, so that this need not wait for the moving of A's and B's.
+        self.c.nrows()
     }
 
     /// Columns of B and C.
     #[inline(always)]
     pub fn n(&self) -> usize {
-        self.b.ncols()
+        self.c.ncols()
     }
 
     /// Columns of A and rows of B.

@@ -13,7 +13,7 @@ use matmul_core::{Element, K_CHUNK};
 use super::update::{fold_run, read_c, write_c};
 use crate::engine::{Engine, RowsFn};
 use crate::plan::GROUPS;
-use crate::raw::Raw;
+use crate::raw::{Raw, Span, all};
 use crate::vector::{MAX_LANES, Transpose, prefetch};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
@@ -71,58 +71,67 @@ unsafe fn group<T: Element>(
     const { assert!(MAX_COLUMNS >= GROUPS) };
     let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_COLUMNS * MAX_LANES];
     let totals = totals.as_mut_ptr().cast();
+    let rows = t.rows(Span { at: i, len: height });
+    if t.n == 1 && t.c_rs == 1 && lanes == (0..height) {
+        // A run of C is what `totals` is otherwise.
+        for p in all(t.k).cut(K_CHUNK) {
+            // SAFETY: the rows lie in C.
+            unsafe { function(&rows, p, rows.c) };
+        }
+        return;
+    }
     // SAFETY: `height` rows of n columns fit the buffer, and the caller's promise. What is read was written before: by
     // `read_c`, for which C counts at all, or by `function`, whose lanes are all written.
     unsafe {
         if t.beta != T::Out::ZERO {
             read_c(t, i, 0..height, totals, height);
         }
-        function(t, i, totals);
+        for p in all(t.k).cut(K_CHUNK) {
+            function(&rows, p, totals);
+        }
         write_c(t, i, lanes, totals, height);
     }
 }
 
-/// All of k for G groups of `LANES` rows from row i: `totals`, the rows of C column after column, are folded into.
+/// The terms `p`, one chunk, for G groups of `LANES` rows, the first rows of A: `totals`, the rows of C column after
+/// column, are folded into. (All of k in one call made the compiler keep 32 addresses from chunk to chunk.)
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; the rows lie in A, n = N, b_cs is 1 if `HOW` says so, and `totals` has room
-/// for N · G vectors, which are initialised unless β is 0.
+/// As for [`run`], with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `totals` has room for
+/// N · G vectors, which are initialised unless they are overwritten.
 #[inline(always)]
 pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &Raw<T>,
-    i: usize,
+    p: Span,
     totals: *mut T::Out,
 ) {
-    for p in (0..t.k).step_by(K_CHUNK) {
-        // SAFETY: the caller's promise; a run of G vectors for each column.
-        unsafe {
-            let sums = chunk::<T, V, N, G, HOW>(t, i, p);
-            // By way of memory and in a loop that is not unrolled: N · G folds in a row would be most of the code.
-            let mut buffer = [[V::splat(T::Out::ZERO); G]; N];
-            for (g, sums) in sums.into_iter().enumerate() {
-                for (j, sum) in sums.into_iter().enumerate() {
-                    buffer[j][g] = sum;
-                }
+    // SAFETY: the caller's promise; a run of G vectors for each column.
+    unsafe {
+        let sums = chunk::<T, V, N, G, HOW>(t, p);
+        // By way of memory and in a loop that is not unrolled: N · G folds in a row would be most of the code.
+        let mut buffer = [[V::splat(T::Out::ZERO); G]; N];
+        for (g, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                buffer[j][g] = sum;
             }
-            fold_run::<T::Out, V>(t.fold(p), t.alpha, buffer.as_ptr().cast(), totals, t.n * G * V::LANES);
         }
+        fold_run::<T::Out, V>(t.fold(p.at), t.alpha, buffer.as_ptr().cast(), totals, t.n * G * V::LANES);
     }
 }
 
 /// Elements of its own rows that a group of G > 1 asks for ahead: the next group's rows would fill L2.
 const ROW_AHEAD: isize = 256;
 
-/// The sums of one chunk of k from row `p` of B, for G groups of rows of A at `i`.
+/// The sums of the terms `p` for G groups of rows.
 ///
 /// # Safety
 /// As for [`rows`].
 #[inline(always)]
 unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &Raw<T>,
-    i: usize,
-    p: usize,
+    p: Span,
 ) -> [[V; N]; G] {
-    let depth = K_CHUNK.min(t.k - p);
+    let depth = p.len;
     let whole = depth - depth % V::DEPTH;
     let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
     let offsets: [isize; MAX_LANES] = core::array::from_fn(|lane| lane as isize * t.a_rs);
@@ -130,8 +139,8 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
         let mut sums = [[V::splat(T::Out::ZERO); N]; G];
-        let a = t.a.offset(i as isize * t.a_rs + p as isize);
-        let mut b = t.b.offset(p as isize * t.b_rs);
+        let a = t.a.add(p.at);
+        let mut b = t.b.offset(p.at as isize * t.b_rs);
         for q in (0..whole).step_by(V::DEPTH) {
             for (g, sums) in sums.iter_mut().enumerate() {
                 let a = a.offset(g as isize * group_rs + q as isize);

@@ -39,19 +39,10 @@ pub(crate) unsafe fn write_c<T: Element>(
     totals: *const T::Out,
     stride: usize,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if t.c_rs == 1 {
-            for j in 0..t.n {
-                let (from, to) = (totals.add(j * stride + lanes.start), at(t, i + lanes.start, j));
-                core::ptr::copy_nonoverlapping(from, to, lanes.len());
-            }
-            return;
-        }
-        for l in lanes {
-            for j in 0..t.n {
-                *at(t, i + l, j) = *totals.add(j * stride + l);
-            }
+    for l in lanes {
+        for j in 0..t.n {
+            // SAFETY: the caller's promise.
+            unsafe { *at(t, i + l, j) = *totals.add(j * stride + l) };
         }
     }
 }

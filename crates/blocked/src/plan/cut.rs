@@ -84,13 +84,19 @@ impl Cut {
 /// One for each thread: more would balance better when the system holds a thread up, but pieces copy panels of A and B
 /// for themselves.
 fn pieces(query: &Query, facts: &Facts) -> Option<usize> {
+    if query.threads < 2 {
+        return None;
+    }
     let pieces = most_pieces(query, facts).min(query.threads);
     (pieces > 1).then_some(pieces)
 }
 
-/// The most pieces that a product is worth, however many threads there are.
+/// The most pieces that a product is worth, however many threads there are; 1 if it is not worth two.
 pub fn most_pieces(query: &Query, facts: &Facts) -> usize {
-    query.m.saturating_mul(query.n).saturating_mul(query.k) / facts.limits.piece_work.max(1)
+    let work = query.m.saturating_mul(query.n).saturating_mul(query.k);
+    let least = facts.limits.piece_work.max(1);
+    // The division takes as long as the rest of a small product's plan.
+    if work < least.saturating_mul(2) { 1 } else { work / least }
 }
 
 impl Query {

@@ -178,7 +178,8 @@ pub(super) fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
 
 /// Whether the rows fall into one set of L1.
 pub(super) fn aliased(rs: isize, facts: &Facts) -> bool {
-    rs.unsigned_abs().wrapping_mul(facts.size) % facts.limits.aliasing_bytes.max(1) == 0
+    // A power of two: a division would take as long as the rest of a small product's plan.
+    rs.unsigned_abs().wrapping_mul(facts.size) & facts.limits.aliasing_bytes.wrapping_sub(1) == 0
 }
 
 /// Whether `len` has more than `panels` panels. No division: it takes longer than a small product's plan.

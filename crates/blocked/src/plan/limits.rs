@@ -7,7 +7,7 @@ pub struct Limits {
     /// Panels of columns that a panel of A must meet before a copy of it pays ("Rows a multiple of 4 KiB apart"). With
     /// less, the copy takes longer than it saves.
     pub pack_a_panels: usize,
-    /// Rows that lie a multiple of this many bytes apart fall into one set of L1 and evict each other.
+    /// Rows that lie a multiple of this many bytes apart, a power of two, fall into one set of L1 and evict each other.
     pub aliasing_bytes: usize,
     /// The most rows of an aliased A that are read in place at once, the ways of L1.
     pub aliased_rows: usize,
