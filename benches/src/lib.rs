@@ -4,7 +4,7 @@
 //! rounds; these benches compare one kernel with its own past, which is what criterion's baselines are for.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use matmul::{Availability, Kernel, Real, Matrix};
+use matmul::{Availability, Kernel, Matrix, Real};
 
 /// m, n, k: the lesson's product, one and 64 digits through a layer, and squares in L1, L2 and beyond.
 const SHAPES: [(usize, usize, usize); 6] =

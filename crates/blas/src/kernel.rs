@@ -88,7 +88,9 @@ impl<T: Real> Kernel<T> for Blas {
     fn availability(&self) -> Availability {
         match self.library {
             Some(library) if library.gemm::<T>().is_some() => Availability::Available,
-            Some(_) => Availability::Unavailable { needs: format!("a product of f32 or f64, not {}", T::NAME) },
+            Some(_) => {
+                Availability::Unavailable { needs: format!("a product of f32 or f64, not {}", T::NAME) }
+            }
             None => Availability::Unavailable {
                 needs:
                     "a linked BLAS (matmul-blas feature openblas-system, openblas-static or blis-bundled): \

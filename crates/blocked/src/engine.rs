@@ -1,7 +1,8 @@
 //! An engine: the functions of one instruction set for one element type, and their facts.
 
 use matmul_core::{
-    Availability, BatchProblem, Element, Fold, K_CHUNK, Kernel, MatMut, MatRef, Problem, Promise, Sizes, Summation,
+    Availability, BatchProblem, Element, Fold, K_CHUNK, Kernel, MatMut, MatRef, Problem, Promise, Sizes,
+    Summation,
 };
 
 use crate::memory::pack::PackFn;

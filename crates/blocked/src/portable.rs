@@ -18,7 +18,11 @@ const ROWS: usize = 4;
 /// Lanes where the target has a fused multiply-add. Where each is a call, wide registers are only more calls to compile:
 /// 8 lanes took 400 KB of code, more than all other engines of x86-64 together.
 const BASELINE_LANES: usize =
-    if cfg!(all(any(target_arch = "x86_64", target_arch = "x86"), not(target_feature = "fma"))) { 2 } else { 8 };
+    if cfg!(all(any(target_arch = "x86_64", target_arch = "x86"), not(target_feature = "fma"))) {
+        2
+    } else {
+        8
+    };
 
 /// The facts of a portable engine with so many lanes.
 const fn facts<T: Element>(isa: &'static str, lanes: usize) -> Facts {

@@ -146,10 +146,11 @@ fn share_out<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>, p
     let cut = (batch.len() as u128 * first as u128 / pieces as u128) as usize;
     let (front, back) = batch.split(cut).expect("a piece for each of at least as many products");
     let (mut front, mut back) = (Some(front), Some(back));
-    context.join.join(
-        &mut || share_out(context, front.take().expect("a half runs once"), first),
-        &mut || share_out(context, back.take().expect("a half runs once"), pieces - first),
-    );
+    context
+        .join
+        .join(&mut || share_out(context, front.take().expect("a half runs once"), first), &mut || {
+            share_out(context, back.take().expect("a half runs once"), pieces - first)
+        });
 }
 
 /// A product by its plan.
@@ -190,20 +191,18 @@ impl<'a, T: Element> Part<'a, T> {
         let (one, two) = match cut.halve((self.raw.m, self.raw.n), pieces) {
             // SAFETY: the caller's promise.
             None => return unsafe { self.run(context) },
-            Some(Halves::Rows(i)) => (
-                self.rows(Span { at: 0, len: i }),
-                self.rows(Span { at: i, len: self.raw.m - i }),
-            ),
+            Some(Halves::Rows(i)) => {
+                (self.rows(Span { at: 0, len: i }), self.rows(Span { at: i, len: self.raw.m - i }))
+            }
             Some(Halves::Columns(j)) => (
                 Self { edge: 0, ..self.columns(Span { at: 0, len: j }) },
                 self.columns(Span { at: j, len: self.raw.n - j }),
             ),
         };
         // SAFETY: the caller's promise; the halves have no element of C in common.
-        context.join.join(
-            &mut || unsafe { one.split(context, cut, first) },
-            &mut || unsafe { two.split(context, cut, pieces - first) },
-        );
+        context.join.join(&mut || unsafe { one.split(context, cut, first) }, &mut || unsafe {
+            two.split(context, cut, pieces - first)
+        });
     }
 
     fn rows(self, i: Span) -> Self {

@@ -7,16 +7,7 @@ use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 /// `f32` and `f64` are summed in themselves. A narrower type (16-bit floats, 8-bit integers) is summed in a wider one,
 /// which is then the type of C, α and β.
 pub trait Element:
-    Copy
-    + Debug
-    + Default
-    + Display
-    + PartialEq
-    + Send
-    + Sync
-    + Add<Output = Self>
-    + Mul<Output = Self>
-    + 'static
+    Copy + Debug + Default + Display + PartialEq + Send + Sync + Add<Output = Self> + Mul<Output = Self> + 'static
 {
     /// The type of C, α, β and of the sums.
     type Out: Element<Out = Self::Out>;

@@ -44,19 +44,19 @@ extern crate alloc;
 compile_error!("matmul-core needs a fused multiply-add: enable the feature `std` (default) or `libm`");
 
 mod batch;
+mod element;
 mod error;
 mod fold;
 mod kernel;
 mod matrix;
-mod element;
 mod view;
 
 pub use batch::{BatchMut, BatchProblem, BatchRef};
+pub use element::{Element, Real};
 pub use error::Error;
 pub use fold::Fold;
-pub use kernel::{Availability, Kernel, Summation, Problem, Promise, Sizes};
+pub use kernel::{Availability, Kernel, Problem, Promise, Sizes, Summation};
 pub use matrix::Matrix;
-pub use element::{Element, Real};
 pub use view::{MatMut, MatRef};
 
 /// Products are summed in chunks of this many terms; a chunk is one chain of fused multiply-adds in the order of

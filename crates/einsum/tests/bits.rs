@@ -1,6 +1,6 @@
 //! The numeric contract: batches, broadcasts and layouts have the bits of single products.
 
-use matmul::{Kernel, Real, MatRef, Matrix, Promise};
+use matmul::{Kernel, MatRef, Matrix, Promise, Real};
 use matmul_einsum::{einsum_with, matmul_with};
 use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix2, s};
 

@@ -1,6 +1,6 @@
 //! The facade: what it lists, what it refuses, and that what it picks keeps the contract.
 
-use matmul::{Availability, Error, Kernel, Real, MatMut, MatRef, Matrix, Promise};
+use matmul::{Availability, Error, Kernel, MatMut, MatRef, Matrix, Promise, Real};
 use matmul_conformance::{Plan, check, check_same_bits};
 
 fn certify<T: Real>() {

@@ -1,6 +1,6 @@
 //! A packed B gives the bits of B itself, and the epilogue is what a pass over C would be.
 
-use matmul::{Bias, Real, Error, Identity, MatMut, MatRef, PackedB};
+use matmul::{Bias, Error, Identity, MatMut, MatRef, PackedB, Real};
 
 fn numbers<T: Real>(len: usize, seed: usize) -> Vec<T> {
     (0..len).map(|i| T::from_f64(((i * 7919 + seed) % 1009) as f64 / 37.0 - 13.0)).collect()

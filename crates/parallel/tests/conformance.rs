@@ -1,7 +1,9 @@
 //! The loops on rayon's threads: certified at 1 to 8 threads, inside and outside pools.
 
 use matmul_blocked::plan::Limits;
-use matmul_blocked::{Blocked, Engine, Functions, PackFn, Raw, TileFn, panel, portable, portable_facts, run_f64};
+use matmul_blocked::{
+    Blocked, Engine, Functions, PackFn, Raw, TileFn, panel, portable, portable_facts, run_f64,
+};
 use matmul_conformance::{Plan, check, check_same_bits};
 use matmul_core::{
     BatchMut, BatchProblem, BatchRef, Fold, Kernel, MatMut, MatRef, Problem, Promise, Real, Sizes, Summation,

@@ -66,7 +66,11 @@ pub unsafe fn panel<T: Element>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
 /// `dst` has room for `k · width` elements and `SLACK` behind them, which nothing else
 /// uses, and the CPU has `V`'s instructions.
 #[inline(always)]
-pub unsafe fn pack_panel<T: Element<Out = T>, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+pub unsafe fn pack_panel<T: Element<Out = T>, V: Transpose<T>>(
+    src: MatRef<'_, T>,
+    width: usize,
+    dst: *mut T,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         if src.rs() == 1 && src.cs() != 1 {
@@ -82,7 +86,11 @@ pub unsafe fn pack_panel<T: Element<Out = T>, V: Transpose<T>>(src: MatRef<'_, T
 /// # Safety
 /// As for [`pack_panel`], and columns of `src` are contiguous (rs = 1).
 #[inline(always)]
-unsafe fn transposed_panel<T: Element<Out = T>, V: Transpose<T>>(src: MatRef<'_, T>, width: usize, dst: *mut T) {
+unsafe fn transposed_panel<T: Element<Out = T>, V: Transpose<T>>(
+    src: MatRef<'_, T>,
+    width: usize,
+    dst: *mut T,
+) {
     let (k, n) = src.shape();
     debug_assert!(n <= width && src.rs() == 1);
     let whole = k - k % V::DEPTH;

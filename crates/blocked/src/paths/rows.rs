@@ -61,13 +61,7 @@ fn apart(bytes: isize) -> bool {
 /// # Safety
 /// As for [`run`]; rows i .. i + height lie in A and C.
 #[inline(always)]
-unsafe fn group<T: Element>(
-    function: RowsFn<T>,
-    t: &Raw<T>,
-    i: usize,
-    lanes: Range<usize>,
-    height: usize,
-) {
+unsafe fn group<T: Element>(function: RowsFn<T>, t: &Raw<T>, i: usize, lanes: Range<usize>, height: usize) {
     const { assert!(MAX_COLUMNS >= GROUPS) };
     let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_COLUMNS * MAX_LANES];
     let totals = totals.as_mut_ptr().cast();

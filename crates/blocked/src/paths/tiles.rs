@@ -63,7 +63,12 @@ pub(crate) unsafe fn run<T: Element>(
                         let padded = j.len.next_multiple_of(width);
                         let ptr = lease.as_mut_ptr();
                         let panels = Panels { ptr, width, padded, corner: (p.at, j.at), first: 0 };
-                        panels.fill(engine.functions().pack, MatRef::from_raw_parts(t.b, t.k, t.n, t.b_rs, t.b_cs), p, j);
+                        panels.fill(
+                            engine.functions().pack,
+                            MatRef::from_raw_parts(t.b, t.k, t.n, t.b_rs, t.b_cs),
+                            p,
+                            j,
+                        );
                         panels
                     }
                     (None, Some(panels)) => panels,
@@ -113,8 +118,7 @@ impl<T: Element> Loops<'_, T> {
                             (panel.cast_const(), panels.width as isize)
                         }
                     };
-                    let tile =
-                        Raw { k: chunk.len, a: a.0, a_rs: a.1, a_cs: a.2, b, b_rs, b_cs: 1, ..part };
+                    let tile = Raw { k: chunk.len, a: a.0, a_rs: a.1, a_cs: a.2, b, b_rs, b_cs: 1, ..part };
                     // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
                     unsafe { self.tile(&tile, chunk, (i.at, columns_of_c.at)) };
                 }
@@ -154,9 +158,8 @@ impl<T: Element> Loops<'_, T> {
         let mut buffer = [T::Out::ZERO; STAGE];
         let (m, n) = (tile.m, tile.n);
         let places = || (0..m).flat_map(|i| (0..n).map(move |j| (i, j)));
-        let at = |(i, j): (usize, usize)| {
-            tile.c.wrapping_offset(i as isize * tile.c_rs + j as isize * tile.c_cs)
-        };
+        let at =
+            |(i, j): (usize, usize)| tile.c.wrapping_offset(i as isize * tile.c_rs + j as isize * tile.c_cs);
         // SAFETY: the places lie in C; m * n <= MR * NR <= STAGE elements, row after row, in the buffer.
         unsafe {
             if fold != Fold::Overwrite {

@@ -39,8 +39,8 @@ pub(crate) unsafe fn write_c<T: Element>(
     totals: *const T::Out,
     stride: usize,
 ) {
-    for l in lanes {
-        for j in 0..t.n {
+    for j in 0..t.n {
+        for l in lanes.clone() {
             // SAFETY: the caller's promise.
             unsafe { *at(t, i + l, j) = *totals.add(j * stride + l) };
         }

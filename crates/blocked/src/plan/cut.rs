@@ -71,7 +71,9 @@ impl Cut {
         let by_rows = || Halves::Rows(at(rows, self.row_unit));
         let by_columns = || Halves::Columns(at(columns, self.column_unit));
         match self.order {
-            Order::Columns { keep } if columns >= keep.saturating_mul(2) || (columns > 1 && rows < 2) => Some(by_columns()),
+            Order::Columns { keep } if columns >= keep.saturating_mul(2) || (columns > 1 && rows < 2) => {
+                Some(by_columns())
+            }
             Order::Columns { .. } => (rows > 1).then(by_rows),
             Order::Rows if rows > 1 && (columns < 2 || rows >= 2 * pieces.min(columns)) => Some(by_rows()),
             Order::Rows => (columns > 1).then(by_columns),

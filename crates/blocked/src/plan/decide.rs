@@ -29,9 +29,7 @@ pub struct Query {
 impl Query {
     /// A product of row-major matrices on one thread, in the contract's order.
     pub fn row_major(m: usize, k: usize, n: usize) -> Self {
-        let rows = |nrows: usize, ncols: usize| {
-            (if nrows == 1 { 1 } else { ncols as isize }, 1)
-        };
+        let rows = |nrows: usize, ncols: usize| (if nrows == 1 { 1 } else { ncols as isize }, 1);
         Self {
             m,
             k,

@@ -107,14 +107,7 @@ impl<T: Real> Kernel<T> for Planted {
 }
 
 impl Planted {
-    fn product<T: Real>(
-        &self,
-        alpha: T,
-        a: MatRef<'_, T>,
-        b: MatRef<'_, T>,
-        beta: T,
-        mut c: MatMut<'_, T>,
-    ) {
+    fn product<T: Real>(&self, alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
         let (m, n) = c.shape();
         let n = if self.0 == Bug::ForgetsLastBlock { n.min(TILE.nc) } else { n };
         for i in 0..m {
