@@ -111,6 +111,9 @@ unsafe impl<T: Element<Out = T>, V: Vector<T>> Operand<T> for V {
 /// Lanes of the widest vector, AVX-512's in f32.
 pub const MAX_LANES: usize = 16;
 
+/// The addresses of rows that are loaded across.
+pub type Rows<T> = [*const T; MAX_LANES];
+
 /// A register that can be loaded across rows: rows in lanes, consecutive k in consecutive registers.
 ///
 /// # Safety
@@ -119,12 +122,12 @@ pub unsafe trait Transpose<T: Element>: Operand<T> {
     /// Consecutive elements of each row that [`Transpose::columns`] takes: those of 128 bits, 4 or 2.
     const DEPTH: usize;
 
-    /// Register q has lane i from `p + rows[i] + q`, for i < `LANES` and q < `DEPTH`; the other registers are
+    /// Register d has lane i from `rows[i] + q + d`, for i < `LANES` and d < `DEPTH`; the other registers are
     /// unspecified.
     ///
     /// # Safety
-    /// `DEPTH` elements may be read at each of the first `LANES` rows.
-    unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4];
+    /// `DEPTH` elements from `q` may be read in each of the first `LANES` rows.
+    unsafe fn columns(rows: &Rows<T>, q: usize) -> [Self; 4];
 }
 
 /// Asks for the cache line at `p`, which need not be an address, to be brought into the cache of `LEVEL` 1 or 2.
@@ -241,12 +244,12 @@ unsafe impl<T: Element<Out = T>, const N: usize> Transpose<T> for Lanes<T, N> {
     const DEPTH: usize = 4;
 
     #[inline(always)]
-    unsafe fn columns(p: *const T, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<T>, q: usize) -> [Self; 4] {
         let mut columns = [Self([T::ZERO; N]); 4];
         for (lane, &row) in rows.iter().enumerate().take(N) {
-            for (q, column) in columns.iter_mut().enumerate() {
-                // SAFETY: the caller vouches for four elements at each row.
-                column.0[lane] = unsafe { *p.offset(row + q as isize) };
+            for (d, column) in columns.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for four elements of each row.
+                column.0[lane] = unsafe { *row.add(q + d) };
             }
         }
         columns

@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::isa::Isa;
@@ -182,13 +182,13 @@ unsafe impl Transpose<f32> for F32x8 {
     /// 32 elements. No closures: they would not have the caller's target features, and each intrinsic in them would
     /// be a call.
     #[inline(always)]
-    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f32>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX2, and vouches for four elements at each row.
         unsafe {
-            let a = _mm256_loadu2_m128(p.offset(rows[4]), p.offset(rows[0]));
-            let b = _mm256_loadu2_m128(p.offset(rows[5]), p.offset(rows[1]));
-            let c = _mm256_loadu2_m128(p.offset(rows[6]), p.offset(rows[2]));
-            let d = _mm256_loadu2_m128(p.offset(rows[7]), p.offset(rows[3]));
+            let a = _mm256_loadu2_m128(rows[4].add(q), rows[0].add(q));
+            let b = _mm256_loadu2_m128(rows[5].add(q), rows[1].add(q));
+            let c = _mm256_loadu2_m128(rows[6].add(q), rows[2].add(q));
+            let d = _mm256_loadu2_m128(rows[7].add(q), rows[3].add(q));
             let (ab_lo, ab_hi) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             let (cd_lo, cd_hi) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             [
@@ -207,11 +207,11 @@ unsafe impl Transpose<f64> for F64x4 {
 
     /// Rows i and i + 2 in the halves of a register, then 2 × 2 squares in both halves.
     #[inline(always)]
-    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f64>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX2, and vouches for two elements at each row.
         unsafe {
-            let a = _mm256_loadu2_m128d(p.offset(rows[2]), p.offset(rows[0]));
-            let b = _mm256_loadu2_m128d(p.offset(rows[3]), p.offset(rows[1]));
+            let a = _mm256_loadu2_m128d(rows[2].add(q), rows[0].add(q));
+            let b = _mm256_loadu2_m128d(rows[3].add(q), rows[1].add(q));
             let (lo, hi) = (Self(_mm256_unpacklo_pd(a, b)), Self(_mm256_unpackhi_pd(a, b)));
             [lo, hi, lo, hi]
         }

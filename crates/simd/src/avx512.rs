@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::avx2::{F32x8, F64x4};
@@ -106,18 +106,18 @@ impl_vector!(
     _mm512_reduce_add_pd
 );
 
-/// Four rows of 128 bits in the quarters of a register.
+/// 128 bits of four rows in the quarters of a register.
 ///
 /// # Safety
-/// The CPU has AVX-512F, and 128 bits may be read at each address.
+/// The CPU has AVX-512F, and 128 bits from `q` may be read in each of the rows.
 #[inline(always)]
-unsafe fn quarters<T>(p: *const T, rows: [isize; 4]) -> __m512 {
+unsafe fn quarters<T>(rows: &Rows<T>, four: [usize; 4], q: usize) -> __m512 {
     // SAFETY: the caller's promise.
     unsafe {
-        let v = _mm512_castps128_ps512(_mm_loadu_ps(p.offset(rows[0]).cast()));
-        let v = _mm512_insertf32x4::<1>(v, _mm_loadu_ps(p.offset(rows[1]).cast()));
-        let v = _mm512_insertf32x4::<2>(v, _mm_loadu_ps(p.offset(rows[2]).cast()));
-        _mm512_insertf32x4::<3>(v, _mm_loadu_ps(p.offset(rows[3]).cast()))
+        let v = _mm512_castps128_ps512(_mm_loadu_ps(rows[four[0]].add(q).cast()));
+        let v = _mm512_insertf32x4::<1>(v, _mm_loadu_ps(rows[four[1]].add(q).cast()));
+        let v = _mm512_insertf32x4::<2>(v, _mm_loadu_ps(rows[four[2]].add(q).cast()));
+        _mm512_insertf32x4::<3>(v, _mm_loadu_ps(rows[four[3]].add(q).cast()))
     }
 }
 
@@ -127,13 +127,13 @@ unsafe impl Transpose<f32> for F32x16 {
 
     /// As for AVX2, in four quarters.
     #[inline(always)]
-    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f32>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX-512F, and vouches for four elements at each row.
         unsafe {
-            let a = quarters(p, [rows[0], rows[4], rows[8], rows[12]]);
-            let b = quarters(p, [rows[1], rows[5], rows[9], rows[13]]);
-            let c = quarters(p, [rows[2], rows[6], rows[10], rows[14]]);
-            let d = quarters(p, [rows[3], rows[7], rows[11], rows[15]]);
+            let a = quarters(rows, [0, 4, 8, 12], q);
+            let b = quarters(rows, [1, 5, 9, 13], q);
+            let c = quarters(rows, [2, 6, 10, 14], q);
+            let d = quarters(rows, [3, 7, 11, 15], q);
             let (ab_lo, ab_hi) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
             let (cd_lo, cd_hi) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
             [
@@ -152,11 +152,11 @@ unsafe impl Transpose<f64> for F64x8 {
 
     /// As for AVX2, in four quarters.
     #[inline(always)]
-    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f64>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX-512F, and vouches for two elements at each row.
         unsafe {
-            let a = _mm512_castps_pd(quarters(p, [rows[0], rows[2], rows[4], rows[6]]));
-            let b = _mm512_castps_pd(quarters(p, [rows[1], rows[3], rows[5], rows[7]]));
+            let a = _mm512_castps_pd(quarters(rows, [0, 2, 4, 6], q));
+            let b = _mm512_castps_pd(quarters(rows, [1, 3, 5, 7], q));
             let (lo, hi) = (Self(_mm512_unpacklo_pd(a, b)), Self(_mm512_unpackhi_pd(a, b)));
             [lo, hi, lo, hi]
         }

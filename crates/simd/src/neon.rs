@@ -8,7 +8,7 @@
 
 use core::arch::aarch64::*;
 
-use matmul_blocked::vector::{MAX_LANES, Transpose, Vector};
+use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::isa::Isa;
@@ -90,11 +90,11 @@ unsafe impl Transpose<f32> for F32x4 {
 
     /// Pairs of elements, then pairs of pairs: 8 shuffles for 16 elements.
     #[inline(always)]
-    unsafe fn columns(p: *const f32, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f32>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has NEON, and vouches for four elements at each row.
         unsafe {
-            let (a, b) = (vld1q_f32(p.offset(rows[0])), vld1q_f32(p.offset(rows[1])));
-            let (c, d) = (vld1q_f32(p.offset(rows[2])), vld1q_f32(p.offset(rows[3])));
+            let (a, b) = (vld1q_f32(rows[0].add(q)), vld1q_f32(rows[1].add(q)));
+            let (c, d) = (vld1q_f32(rows[2].add(q)), vld1q_f32(rows[3].add(q)));
             let ab_even = vreinterpretq_f64_f32(vtrn1q_f32(a, b));
             let ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
             let cd_even = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
@@ -114,10 +114,10 @@ unsafe impl Transpose<f64> for F64x2 {
     const DEPTH: usize = 2;
 
     #[inline(always)]
-    unsafe fn columns(p: *const f64, rows: &[isize; MAX_LANES]) -> [Self; 4] {
+    unsafe fn columns(rows: &Rows<f64>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has NEON, and vouches for two elements at each row.
         unsafe {
-            let (a, b) = (vld1q_f64(p.offset(rows[0])), vld1q_f64(p.offset(rows[1])));
+            let (a, b) = (vld1q_f64(rows[0].add(q)), vld1q_f64(rows[1].add(q)));
             let (lo, hi) = (Self(vtrn1q_f64(a, b)), Self(vtrn2q_f64(a, b)));
             [lo, hi, lo, hi]
         }

@@ -11,7 +11,7 @@
 
 use matmul_core::{Element, MatRef};
 
-use crate::vector::{MAX_LANES, Transpose};
+use crate::vector::{MAX_LANES, Rows, Transpose};
 
 /// Elements that a panel's buffer has behind its k · width: vector stores may reach that far.
 pub const SLACK: usize = MAX_LANES;
@@ -97,13 +97,12 @@ unsafe fn transposed_panel<T: Element<Out = T>, V: Transpose<T>>(
     // The last columns first: what they store behind column n is in the way of the next row's first columns, which
     // are written after it.
     for j in (0..n.div_ceil(V::LANES)).rev().map(|group| group * V::LANES) {
-        let columns = row_offsets(src.cs(), V::LANES.min(n - j));
+        let columns = addresses(src, j, V::LANES.min(n - j));
         for p in (0..whole).step_by(V::DEPTH) {
-            // SAFETY: the offsets name columns j.. of src, each with DEPTH contiguous elements from row p. The
+            // SAFETY: the addresses are columns j.. of src, each with DEPTH contiguous elements from row p. The
             // stores end within LANES behind the panel's last row, where there is room.
             unsafe {
-                let corner = src.as_ptr().offset(p as isize + j as isize * src.cs());
-                for (q, row) in V::columns(corner, &columns).into_iter().enumerate().take(V::DEPTH) {
+                for (q, row) in V::columns(&columns, p).into_iter().enumerate().take(V::DEPTH) {
                     row.store(dst.add((p + q) * width + j));
                 }
             }
@@ -117,10 +116,10 @@ unsafe fn transposed_panel<T: Element<Out = T>, V: Transpose<T>>(
     }
 }
 
-/// The offsets of the first `n` rows that lie `rs` apart; from there on the last row again, so that every lane has
-/// a row that may be read.
-fn row_offsets(rs: isize, n: usize) -> [isize; MAX_LANES] {
-    core::array::from_fn(|i| i.min(n - 1) as isize * rs)
+/// The addresses of the first `n` columns of `src` from `j`; from there on the last one again, so that every lane has
+/// one that may be read.
+fn addresses<T: Element>(src: MatRef<'_, T>, j: usize, n: usize) -> Rows<T> {
+    core::array::from_fn(|i| src.as_ptr().wrapping_offset((j + i.min(n - 1)) as isize * src.cs()))
 }
 
 /// Copies `n` contiguous elements, the last one first if `REVERSED`; the full width has a constant length for the

@@ -5,6 +5,7 @@
 //! 40 FMAs for 8 loads and 8 shuffles of A and 40 broadcasts of B: 24 cycles of loads for 20 of FMAs, 83 % of the
 //! peak, and A is read once, where it lies.
 
+use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
@@ -125,48 +126,54 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
     t: &Raw<T>,
     p: Span,
 ) -> [[V; N]; G] {
-    let depth = p.len;
-    let whole = depth - depth % V::DEPTH;
+    let (depth, whole) = (p.len, p.len - p.len % V::DEPTH);
+    // Copies: what `black_box` may have changed would be read again in each step.
+    let (a_rs, b_rs) = (t.a_rs, t.b_rs);
     let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
-    let offsets: [isize; MAX_LANES] = core::array::from_fn(|lane| lane as isize * t.a_rs);
-    let group_rs = V::LANES as isize * t.a_rs;
+    let mut rows = [[t.a; MAX_LANES]; G];
+    for (g, rows) in rows.iter_mut().enumerate() {
+        for (lane, row) in rows.iter_mut().enumerate().take(V::LANES) {
+            *row = t.a.wrapping_offset((g * V::LANES + lane) as isize * a_rs + p.at as isize);
+        }
+    }
+    let ahead = if G == 1 { V::LANES as isize * a_rs } else { ROW_AHEAD };
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
         let mut sums = [[V::splat(T::Out::ZERO); N]; G];
-        let a = t.a.add(p.at);
-        let mut b = t.b.offset(p.at as isize * t.b_rs);
+        let mut b = t.b.offset(p.at as isize * b_rs);
         for q in (0..whole).step_by(V::DEPTH) {
-            for (g, sums) in sums.iter_mut().enumerate() {
-                let a = a.offset(g as isize * group_rs + q as isize);
-                let next = a.wrapping_offset(if G == 1 { group_rs } else { ROW_AHEAD });
+            // Opaque, or the compiler counts up a pointer for each row, most of them on the stack.
+            let q = black_box(q);
+            for (rows, sums) in rows.iter().zip(&mut sums) {
+                let next = rows[0].wrapping_offset(ahead + q as isize);
                 // While these are computed with: a quarter of the rows at each of the four steps through a line of
                 // 64 B.
                 for row in 0..V::LANES / 4 {
                     let row = q / V::DEPTH % 4 * (V::LANES / 4) + row;
-                    prefetch::<2, T>(next.wrapping_offset(row as isize * t.a_rs));
+                    prefetch::<2, T>(next.wrapping_offset(row as isize * a_rs));
                 }
-                let columns = V::columns(a, &offsets);
+                let columns = V::columns(rows, q);
                 for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {
-                    let b = b.wrapping_offset(d as isize * t.b_rs);
+                    let b = b.wrapping_offset(d as isize * b_rs);
                     for (j, sum) in sums.iter_mut().enumerate() {
                         *sum = column.mul_add(V::broadcast(b.offset(j as isize * b_cs)), *sum);
                     }
                 }
             }
-            b = b.wrapping_offset(V::DEPTH as isize * t.b_rs);
+            b = b.wrapping_offset(V::DEPTH as isize * b_rs);
         }
         for q in whole..depth {
-            for (g, sums) in sums.iter_mut().enumerate() {
+            for (rows, sums) in rows.iter().zip(&mut sums) {
                 let mut lanes = [T::ZERO; MAX_LANES];
-                for (lane, &row) in lanes.iter_mut().zip(&offsets).take(V::LANES) {
-                    *lane = *a.offset(g as isize * group_rs + row + q as isize);
+                for (lane, &row) in lanes.iter_mut().zip(rows).take(V::LANES) {
+                    *lane = *row.add(q);
                 }
                 let column = V::operand(lanes.as_ptr());
                 for (j, sum) in sums.iter_mut().enumerate() {
                     *sum = column.mul_add(V::broadcast(b.offset(j as isize * b_cs)), *sum);
                 }
             }
-            b = b.wrapping_offset(t.b_rs);
+            b = b.wrapping_offset(b_rs);
         }
         sums
     }
