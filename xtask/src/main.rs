@@ -8,6 +8,7 @@ mod bochs;
 mod conform;
 mod cross;
 mod packages;
+mod size;
 mod test;
 
 use std::env;
@@ -62,6 +63,8 @@ enum Task {
     },
     /// Print the caches of this machine and the block sizes of each kernel
     Blocking,
+    /// Build each program of alone/ by itself: seconds, and bytes of machine code
+    Size(size::Options),
     /// Count instructions, FMAs and spills in the functions of matmul-simd
     Asm {
         /// Part of a function's name, such as f32_6x16_avx2
@@ -93,6 +96,8 @@ enum Error {
     Require { found: String, expected: String },
     #[error("no function of matmul-simd has {kernel:?} in its name; those with FMAs are:\n{known}")]
     NoSuchKernel { kernel: String, known: String },
+    #[error(transparent)]
+    Size(#[from] size::Error),
 }
 
 impl Error {
@@ -123,6 +128,7 @@ fn run(task: Task) -> Result<u8, Error> {
         Task::Test { asan: true, .. } => asan::run(),
         Task::Test { blas, .. } => test::run(Blas::decide(blas, false)?),
         Task::Blocking => matrix("blocking", vec!["--blas=none".into()]),
+        Task::Size(options) => Ok(size::run(&options)?),
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }
