@@ -24,6 +24,9 @@ const BASELINE_LANES: usize =
         8
     };
 
+/// Bytes of a register of AVX2. (f64 in 8 lanes is 16 accumulators of it, all its registers.)
+const FMA_BYTES: usize = 32;
+
 /// The facts of a portable engine with so many lanes.
 const fn facts<T: Element>(isa: &'static str, lanes: usize) -> Facts {
     Facts {
@@ -47,7 +50,7 @@ pub const fn portable_facts<T: Element>() -> Facts {
 
 /// The facts of the engines of [`portable_fma`], on any host.
 pub const fn portable_fma_facts<T: Element>() -> Facts {
-    facts::<T>("portable-fma", 8)
+    facts::<T>("portable-fma", FMA_BYTES / size_of::<T>())
 }
 
 /// The engines as compiled for any CPU of the target.
@@ -85,5 +88,5 @@ portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f6
 portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_4x16_portable_fma;
     [#[target_feature(enable = "avx2,fma")]]);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F64_FMA: f64 = run_f64; 8; portable_fma_facts::<f64>(); f64_4x16_portable_fma;
+portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_4x8_portable_fma;
     [#[target_feature(enable = "avx2,fma")]]);
