@@ -1,5 +1,5 @@
 //! `cargo xtask`: set-up and tasks of this workspace. It decides, starts cargo and passes the exit status on; the
-//! work itself is in `crates/matrix` and `crates/mnist`.
+//! work itself is in `crates/lab` and `crates/mnist`.
 
 mod asan;
 mod asm;
@@ -134,7 +134,7 @@ fn matrix(subcommand: &str, mut args: Vec<OsString>) -> Result<u8, Error> {
     let offline = args.iter().any(|arg| arg == "--offline" || arg == "--help" || arg == "-h");
     let blas = Blas::decide(choice, offline)?;
     let mut cargo = cargo();
-    cargo.args(["run", "--release", "--package", "matmul-matrix"]).args(blas.cargo_args());
+    cargo.args(["run", "--release", "--package", "matmul-lab"]).args(blas.cargo_args());
     if let Blas::Missing { reason } = &blas {
         eprintln!("BLAS: {reason}");
     }

@@ -205,5 +205,5 @@ fn findings_are_found() {
         2
     );
     assert_eq!(wrong_direction(&member("matmul-core", &["matmul-naive"])).len(), 1);
-    assert_eq!(wrong_direction(&member("matmul-matrix", &["matmul", "clap"])).len(), 0);
+    assert_eq!(wrong_direction(&member("matmul-lab", &["matmul", "clap"])).len(), 0);
 }

@@ -1,6 +1,6 @@
 //! `matmul-certify [KERNEL...]`: our kernels against the conformance kit and the committed fingerprints.
 //!
-//! The program for machines on which `matmul-matrix` cannot be built or would take hours: it has no peers, no BLAS and
+//! The program for machines on which `matmul-lab` cannot be built or would take hours: it has no peers, no BLAS and
 //! no data, links statically, and runs as the only process of a virtual machine. Its last line on standard output is the
 //! record, conformance.json in one line; all else goes to standard error. `MATMUL_CONFORMANCE_PLAN` chooses how much
 //! runs.
