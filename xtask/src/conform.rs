@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use clap::Parser;
 use matmul_report::Record;
 
 use crate::cross::{Cross, TARGETS, Target, make_static};
@@ -14,22 +13,35 @@ use crate::packages::{Packages, output};
 use crate::test::required;
 use crate::{Error, blas, bochs, cargo};
 
-/// Checks the kernels under an emulator. Conformance of this machine takes other options: see `conform --help`.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask conform", no_binary_name = true)]
-struct Options {
+/// Where else than on this machine: an emulator takes the whole kit for all of our kernels, and no other option.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Emulation {
     /// An architecture of Linux: aarch64, s390x or i686-unknown-linux-gnu
-    #[arg(long, value_name = "TRIPLE", conflicts_with = "isa")]
-    target: Option<String>,
-    /// An instruction set of x86-64: avx512
-    #[arg(long, value_parser = ["avx512"], requires = "emulate")]
+    #[arg(long, value_name = "TRIPLE", conflicts_with = "isa", conflicts_with_all = ELSEWHERE, value_parser = target)]
+    target: Option<&'static Target>,
+    /// An instruction set of x86-64, with --emulate
+    #[arg(long, value_parser = ["avx512"], requires = "emulate", conflicts_with_all = ELSEWHERE)]
     isa: Option<String>,
     /// In the full-system emulator Bochs, whatever this CPU has
     #[arg(long, requires = "isa")]
     emulate: bool,
-    /// Folder of conformance.json; by default target/conform/NAME
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+}
+
+/// The options of a run on this machine.
+const ELSEWHERE: [&str; 9] =
+    ["blas", "kernels", "plan", "seed", "case", "blas_lib", "publish", "check", "document"];
+
+fn target(triple: &str) -> Result<&'static Target, Error> {
+    let target = TARGETS.iter().find(|target| target.triple == triple);
+    target.ok_or_else(|| Error::Target { found: triple.to_owned() })
+}
+
+impl Emulation {
+    /// Whether these options ask for an emulator.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.target.is_some() || self.isa.is_some()
+    }
 }
 
 /// How much of the kit an emulator runs, some tens of million instructions a second.
@@ -41,25 +53,16 @@ const HOW: &str = "MATMUL_CONFORMANCE_HOW";
 /// The x86-64 target of the emulated machine.
 const X86_64: &str = "x86_64-unknown-linux-gnu";
 
-/// Whether these arguments of `conform` ask for an emulator.
-pub(crate) fn is_emulated(args: &[std::ffi::OsString]) -> bool {
-    let words = ["--target", "--emulate"];
-    args.iter().filter_map(|arg| arg.to_str()).any(|arg| words.iter().any(|word| arg.starts_with(word)))
-}
-
 /// Runs the kernels and writes the record. A skip is success, unless `MATMUL_REQUIRE` names it.
-pub(crate) fn run(args: &[std::ffi::OsString]) -> Result<u8, Error> {
-    let options = Options::try_parse_from(args).unwrap_or_else(|error| error.exit());
+pub(crate) fn run(emulation: &Emulation, out: Option<PathBuf>) -> Result<u8, Error> {
     let required = required(std::env::var("MATMUL_REQUIRE").ok())?;
-    let (name, names, result) = match &options.target {
+    let (name, names, result) = match emulation.target {
         None => ("avx512", &["avx512"][..], with_packages("Bochs", avx512)?),
-        Some(triple) => {
-            let target = TARGETS.iter().find(|target| target.triple == triple);
-            let target = target.ok_or_else(|| Error::Target { found: triple.clone() })?;
+        Some(target) => {
             (target.triple, target.names, with_packages(target.triple, |packages| foreign(target, packages))?)
         }
     };
-    let out = options.out.unwrap_or_else(|| crate::root().join("target/conform").join(name));
+    let out = out.unwrap_or_else(|| crate::root().join("target/conform").join(name));
     match result {
         Ok(None) => {
             println!("{name}: FAILED, the program ended without a record");
@@ -168,11 +171,21 @@ fn finish(printed: &str, tests: &[(&str, bool)]) -> Result<Option<Run>, String> 
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    fn parse(line: &[&str]) -> Result<Emulation, clap::Error> {
+        let line = ["xtask", "conform"].iter().chain(line);
+        match crate::Cli::try_parse_from(line)?.task {
+            crate::Task::Conform { emulation, .. } => Ok(emulation),
+            _ => panic!("expected conform"),
+        }
+    }
 
     #[test]
     fn emulators_are_told_from_this_machine() {
-        let is_emulated = |args: &[&str]| is_emulated(&args.iter().map(Into::into).collect::<Vec<_>>());
+        let is_emulated = |args: &[&str]| parse(args).unwrap().is_asked_for();
         assert!(is_emulated(&["--target", "s390x-unknown-linux-gnu"]));
         assert!(is_emulated(&["--out", "x", "--target=s390x-unknown-linux-gnu"]));
         assert!(is_emulated(&["--isa", "avx512", "--emulate"]));
@@ -181,15 +194,19 @@ mod tests {
 
     #[test]
     fn options_go_together() {
+        let target = "s390x-unknown-linux-gnu";
         for line in [
-            &["--target", "x", "--isa", "avx512"][..],
+            &["--target", target, "--isa", "avx512"][..],
             &["--emulate"],
             &["--isa", "avx512"],
             &["--isa", "avx2", "--emulate"],
-            &["--target", "x", "--kernels", "simd"],
+            &["--target", target, "--kernels", "simd"],
+            &["--target", target, "--blas", "none"],
+            &["--target", "x"],
         ] {
-            assert!(Options::try_parse_from(line).is_err(), "{line:?}");
+            assert!(parse(line).is_err(), "{line:?}");
         }
+        assert!(parse(&["--target", "x"]).unwrap_err().to_string().contains("aarch64"));
     }
 
     /// What the program prints: a kernel of ours, checked, and its fingerprint.

@@ -10,6 +10,8 @@ use crate::machine::affinity;
 
 /// What to measure, and for how long.
 #[derive(Clone, Debug, clap::Args)]
+// No group of arguments of its own: the command that flattens it in may have the same name.
+#[group(skip)]
 pub struct Bench {
     /// Where the images come from.
     #[command(flatten)]

@@ -4,6 +4,8 @@ use super::data::Data;
 
 /// What to climb on.
 #[derive(Clone, Debug, clap::Args)]
+// No group of arguments of its own: the command that flattens it in may have the same name.
+#[group(skip)]
 pub struct Lesson {
     /// Where the digits come from.
     #[command(flatten)]
