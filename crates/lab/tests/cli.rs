@@ -249,3 +249,25 @@ fn a_worker_multiplies_what_lies_in_the_folder() {
     drop(to);
     assert!(child.wait().unwrap().success());
 }
+
+/// Another type is never taken for f32.
+#[test]
+fn a_child_refuses_an_unknown_type() {
+    let apart = ["apart", "--kernel", "gemm", "--threads", "1", "--families", "memory", "--dtype", "f16"];
+    let out = lab().args(apart).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("\"f16\", expected f32 or f64"), "{}", text(&out.stderr));
+
+    let mut worker = lab();
+    worker.args(["worker", "--kernel", "gemm", "--threads", "1"]).stdin(Stdio::piped());
+    let mut child = worker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let shape = serde_json::json!({
+        "name": "1x1x1", "group": "custom", "m": 1, "k": 1, "n": 1,
+        "a": "row", "b": "row", "c": "row", "batch": 1, "shared_b": false, "source": "normal",
+    });
+    let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f16", "dir": "." } });
+    writeln!(child.stdin.take().unwrap(), "{cell}").unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), String::new()));
+    assert!(text(&out.stderr).contains("f16"), "{}", text(&out.stderr));
+}
