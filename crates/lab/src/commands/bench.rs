@@ -142,7 +142,7 @@ fn write(report: &Report, options: &Bench) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a kernel of ours failed the kit, or gave a wrong result in the matrix.
+/// Whether a kernel of ours failed the kit, or gave a wrong result in the survey.
 fn own_failed(report: &Report) -> bool {
     let mut kit = report.conformance.iter().filter(|c| c.owner == Owner::Own);
     let mut rows = report.cells.iter().flat_map(|c| &c.rows).filter(|r| r.owner == Owner::Own);
