@@ -52,26 +52,29 @@ impl Blas {
             Blas::Missing { .. } => &[],
         }
     }
+
+    /// Names and states for a list of kernels: this one, and libraries that only a run loads.
+    pub(crate) fn listed(&self, libraries: &[String]) -> Vec<(String, String)> {
+        let linked = match self {
+            Blas::System => ("openblas", "as pkg-config finds it".to_owned()),
+            Blas::Bundled => ("blis", "built from source".to_owned()),
+            Blas::Missing { reason } => ("blas", format!("unavailable: {reason}")),
+        };
+        let loaded = libraries.iter().map(|path| (path.clone(), "loaded by a run".to_owned()));
+        [(linked.0.to_owned(), linked.1)].into_iter().chain(loaded).collect()
+    }
 }
 
-/// Removes `--blas X` or `--blas=X` from arguments that are otherwise passed on.
-pub(crate) fn take_choice(args: &mut Vec<OsString>) -> Result<Option<Choice>, Error> {
-    let mut choice = None;
+/// Removes `--blas X` and `--blas=X` from arguments that were found to be right.
+pub(crate) fn remove_choice(args: &mut Vec<OsString>) {
     let mut i = 0;
     while i < args.len() && args[i] != "--" {
-        let value = match args[i].to_str().map(|arg| (arg, arg.strip_prefix("--blas="))) {
-            Some((_, Some(value))) => value.to_owned(),
-            Some(("--blas", _)) if i + 1 < args.len() => args.remove(i + 1).to_string_lossy().into(),
-            Some(("--blas", _)) => return Err(Error::Blas { found: "nothing".into() }),
-            _ => {
-                i += 1;
-                continue;
-            }
-        };
-        args.remove(i);
-        choice = Some(Choice::from_str(&value, false).map_err(|_| Error::Blas { found: value })?);
+        match args[i].to_str() {
+            Some("--blas") => drop(args.drain(i..args.len().min(i + 2))),
+            Some(arg) if arg.starts_with("--blas=") => drop(args.remove(i)),
+            _ => i += 1,
+        }
     }
-    Ok(choice)
 }
 
 fn pkg_config_finds_openblas() -> bool {
@@ -150,31 +153,29 @@ fn succeeds(command: &mut Command) -> bool {
 mod tests {
     use super::*;
 
-    fn take(args: &[&str]) -> (Result<Option<Choice>, Error>, Vec<String>) {
+    fn rest(args: &[&str]) -> Vec<String> {
         let mut args: Vec<OsString> = args.iter().map(Into::into).collect();
-        let choice = take_choice(&mut args);
-        (choice, args.iter().map(|arg| arg.to_string_lossy().into()).collect())
+        remove_choice(&mut args);
+        args.iter().map(|arg| arg.to_string_lossy().into()).collect()
     }
 
     #[test]
     fn choice_is_taken_from_anywhere() {
-        let (choice, rest) = take(&["--quick", "--blas", "none", "--blas-lib", "x.so"]);
-        assert_eq!(choice.unwrap(), Some(Choice::None));
-        assert_eq!(rest, ["--quick", "--blas-lib", "x.so"]);
-
-        let (choice, rest) = take(&["--blas=bundled"]);
-        assert_eq!(choice.unwrap(), Some(Choice::Bundled));
-        assert!(rest.is_empty());
-
-        let (choice, rest) = take(&["--", "--blas", "none"]);
-        assert_eq!(choice.unwrap(), None);
-        assert_eq!(rest.len(), 3);
+        assert_eq!(
+            rest(&["--quick", "--blas", "none", "--blas-lib", "x.so"]),
+            ["--quick", "--blas-lib", "x.so"]
+        );
+        assert!(rest(&["--blas=bundled"]).is_empty());
+        assert_eq!(rest(&["--", "--blas", "none"]).len(), 3);
     }
 
     #[test]
-    fn wrong_choices_are_named() {
-        assert!(take(&["--blas", "mkl"]).0.unwrap_err().to_string().contains("mkl"));
-        assert!(take(&["--blas"]).0.unwrap_err().to_string().contains("nothing"));
+    fn a_list_says_where_each_library_is_from() {
+        let names =
+            |blas: &Blas| blas.listed(&["x.so".into()]).into_iter().map(|row| row.0).collect::<Vec<_>>();
+        assert_eq!(names(&Blas::System), ["openblas", "x.so"]);
+        let missing = Blas::Missing { reason: "left out".into() };
+        assert_eq!(missing.listed(&[]), [("blas".to_owned(), "unavailable: left out".to_owned())]);
     }
 
     #[test]

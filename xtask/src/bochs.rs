@@ -48,7 +48,7 @@ pub(crate) fn boot(
     let message = |err: std::io::Error| format!("{}: {err}", dir.display());
     fs::create_dir_all(dir.join("iso/isolinux")).map_err(message)?;
     // What the kernel does not know itself, it hands to init.
-    let variables: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let variables: Vec<String> = environment.iter().map(|(name, value)| variable(name, value)).collect();
     let append = format!("{KERNEL_OPTIONS} {} -- {}", variables.join(" "), arguments.join(" "));
     let config = format!("default matmul\nlabel matmul\nkernel /vmlinuz\nappend initrd=/initrd {append}\n");
     fs::write(dir.join("iso/isolinux/isolinux.cfg"), config).map_err(message)?;
@@ -78,6 +78,11 @@ pub(crate) fn boot(
     let _ = fs::remove_file(&serial);
     emulate(packages, &dir)?;
     fs::read_to_string(&serial).map_err(|err| format!("{}: {err}", serial.display()))
+}
+
+/// A variable on the kernel's command line, which takes quotes around a value with spaces.
+fn variable(name: &str, value: &str) -> String {
+    if value.contains(' ') { format!("{name}=\"{value}\"") } else { format!("{name}={value}") }
 }
 
 /// Until the machine powers off, or the time is up.
@@ -167,6 +172,12 @@ fn initramfs(init: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_with_spaces_stays_one_word_of_the_kernel() {
+        assert_eq!(variable("PLAN", "quick"), "PLAN=quick");
+        assert_eq!(variable("HOW", &how()), format!("HOW=\"bochs {MODEL}\""));
+    }
 
     #[test]
     fn the_archive_is_what_cpio_expects() {

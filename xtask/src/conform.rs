@@ -6,57 +6,63 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use clap::Parser;
-use serde_json::Value;
+use matmul_report::Record;
 
 use crate::cross::{Cross, TARGETS, Target, make_static};
 use crate::packages::{Packages, output};
 use crate::test::required;
 use crate::{Error, blas, bochs, cargo};
 
-/// Checks the kernels under an emulator. Conformance of this machine takes other options: see `conform --help`.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask conform", no_binary_name = true)]
-struct Options {
+/// Where else than on this machine: an emulator takes the whole kit for all of our kernels, and no other option.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Emulation {
     /// An architecture of Linux: aarch64, s390x or i686-unknown-linux-gnu
-    #[arg(long, value_name = "TRIPLE", conflicts_with = "isa")]
-    target: Option<String>,
-    /// An instruction set of x86-64: avx512
-    #[arg(long, value_parser = ["avx512"], requires = "emulate")]
+    #[arg(long, value_name = "TRIPLE", conflicts_with = "isa", conflicts_with_all = ELSEWHERE, value_parser = target)]
+    target: Option<&'static Target>,
+    /// An instruction set of x86-64, with --emulate
+    #[arg(long, value_parser = ["avx512"], requires = "emulate", conflicts_with_all = ELSEWHERE)]
     isa: Option<String>,
     /// In the full-system emulator Bochs, whatever this CPU has
     #[arg(long, requires = "isa")]
     emulate: bool,
-    /// Folder of conformance.json; by default target/conform/NAME
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+}
+
+/// The options of a run on this machine.
+const ELSEWHERE: [&str; 9] =
+    ["blas", "kernels", "plan", "seed", "case", "blas_lib", "publish", "check", "document"];
+
+fn target(triple: &str) -> Result<&'static Target, Error> {
+    let target = TARGETS.iter().find(|target| target.triple == triple);
+    target.ok_or_else(|| Error::Target { found: triple.to_owned() })
+}
+
+impl Emulation {
+    /// Whether these options ask for an emulator.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.target.is_some() || self.isa.is_some()
+    }
 }
 
 /// How much of the kit an emulator runs, some tens of million instructions a second.
 const PLAN: (&str, &str) = ("MATMUL_CONFORMANCE_PLAN", "emulated");
 
+/// The variable that tells the program where it runs.
+const HOW: &str = "MATMUL_CONFORMANCE_HOW";
+
 /// The x86-64 target of the emulated machine.
 const X86_64: &str = "x86_64-unknown-linux-gnu";
 
-/// Whether these arguments of `conform` ask for an emulator.
-pub(crate) fn is_emulated(args: &[std::ffi::OsString]) -> bool {
-    let words = ["--target", "--emulate"];
-    args.iter().filter_map(|arg| arg.to_str()).any(|arg| words.iter().any(|word| arg.starts_with(word)))
-}
-
 /// Runs the kernels and writes the record. A skip is success, unless `MATMUL_REQUIRE` names it.
-pub(crate) fn run(args: &[std::ffi::OsString]) -> Result<u8, Error> {
-    let options = Options::try_parse_from(args).unwrap_or_else(|error| error.exit());
+pub(crate) fn run(emulation: &Emulation, out: Option<PathBuf>) -> Result<u8, Error> {
     let required = required(std::env::var("MATMUL_REQUIRE").ok())?;
-    let (name, names, result) = match &options.target {
+    let (name, names, result) = match emulation.target {
         None => ("avx512", &["avx512"][..], with_packages("Bochs", avx512)?),
-        Some(triple) => {
-            let target = TARGETS.iter().find(|target| target.triple == triple);
-            let target = target.ok_or_else(|| Error::Target { found: triple.clone() })?;
+        Some(target) => {
             (target.triple, target.names, with_packages(target.triple, |packages| foreign(target, packages))?)
         }
     };
-    let out = options.out.unwrap_or_else(|| crate::root().join("target/conform").join(name));
+    let out = out.unwrap_or_else(|| crate::root().join("target/conform").join(name));
     match result {
         Ok(None) => {
             println!("{name}: FAILED, the program ended without a record");
@@ -109,10 +115,10 @@ fn foreign(target: &'static Target, packages: &Packages) -> Result<Option<Run>, 
     let formats = tests.status().map_err(|err| err.to_string())?.success();
     let mut certify = cross.cargo(&["run", "--package", "matmul-certify"])?;
     certify.env(PLAN.0, PLAN.1).env_remove("MATMUL_MAX_ISA").env_remove("MATMUL_REQUIRE");
-    certify.envs(target.environment.iter().copied());
+    certify.envs(target.environment.iter().copied()).env(HOW, cross.how()?);
     let printed = certify.stderr(Stdio::inherit()).output().map_err(|err| err.to_string())?;
     let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
-    Ok(finish(&printed, target.triple, &cross.how()?, &[("npy", formats)]))
+    finish(&printed, &[("npy", formats)])
 }
 
 /// The AVX-512 kernel in the full-system emulator.
@@ -127,12 +133,13 @@ fn avx512(packages: &Packages) -> Result<Option<Run>, String> {
         return Err(format!("cargo could not build matmul-certify for {X86_64}"));
     }
     let program = stripped(&build.join(X86_64).join("release/matmul-certify"));
-    let environment = [PLAN, ("MATMUL_REQUIRE", "avx512")];
+    let how = bochs::how();
+    let environment = [PLAN, ("MATMUL_REQUIRE", "avx512"), (HOW, &how)];
     let printed = bochs::boot(packages, &program, &environment, &["simd-avx512"])?;
     // A serial line ends its lines in CR LF.
     let (record, text): (Vec<&str>, Vec<&str>) = printed.lines().partition(|line| is_record(line));
     eprintln!("{}", text.join("\n"));
-    Ok(finish(record.first().unwrap_or(&""), X86_64, &bochs::how(), &[]))
+    finish(record.first().unwrap_or(&""), &[])
 }
 
 /// A smaller copy of a program, if there is a `strip`: debugging information takes longer to load than the program runs.
@@ -146,26 +153,39 @@ fn is_record(line: &str) -> bool {
     line.starts_with("{\"schema\"")
 }
 
-/// The record in a program's output, with what the program cannot know: where it ran, and which other tests passed.
-fn finish(printed: &str, target: &str, how: &str, tests: &[(&str, bool)]) -> Option<Run> {
-    let mut record: serde_json::Map<String, Value> =
-        serde_json::from_str(printed.lines().rfind(|line| is_record(line))?).ok()?;
-    let passed = record.get("passed") == Some(&Value::Bool(true)) && tests.iter().all(|(_, passed)| *passed);
-    let tests = tests.iter().map(|(name, passed)| ((*name).to_owned(), Value::from(*passed))).collect();
-    record.insert("target".into(), target.into());
-    record.insert("how".into(), how.into());
-    record.insert("tests".into(), Value::Object(tests));
-    record.insert("passed".into(), passed.into());
-    Some(Run { passed, record: format!("{:#}\n", Value::Object(record)) })
+/// The record in a program's output, with the tests that ran beside it; `None` if it printed no whole one.
+fn finish(printed: &str, tests: &[(&str, bool)]) -> Result<Option<Run>, String> {
+    let Some(line) = printed.lines().rfind(|line| is_record(line)) else { return Ok(None) };
+    let mut record = match Record::from_json(line) {
+        Ok(record) => record,
+        Err(why) => {
+            eprintln!("{why}");
+            return Ok(None);
+        }
+    };
+    record.tests.extend(tests.iter().map(|(name, passed)| ((*name).to_owned(), *passed)));
+    let passed = record.finish();
+    let record = serde_json::to_string_pretty(&record).map_err(|err| err.to_string())?;
+    Ok(Some(Run { passed, record: format!("{record}\n") }))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    fn parse(line: &[&str]) -> Result<Emulation, clap::Error> {
+        let line = ["xtask", "conform"].iter().chain(line);
+        match crate::Cli::try_parse_from(line)?.task {
+            crate::Task::Conform { emulation, .. } => Ok(emulation),
+            _ => panic!("expected conform"),
+        }
+    }
 
     #[test]
     fn emulators_are_told_from_this_machine() {
-        let is_emulated = |args: &[&str]| is_emulated(&args.iter().map(Into::into).collect::<Vec<_>>());
+        let is_emulated = |args: &[&str]| parse(args).unwrap().is_asked_for();
         assert!(is_emulated(&["--target", "s390x-unknown-linux-gnu"]));
         assert!(is_emulated(&["--out", "x", "--target=s390x-unknown-linux-gnu"]));
         assert!(is_emulated(&["--isa", "avx512", "--emulate"]));
@@ -174,24 +194,49 @@ mod tests {
 
     #[test]
     fn options_go_together() {
+        let target = "s390x-unknown-linux-gnu";
         for line in [
-            &["--target", "x", "--isa", "avx512"][..],
+            &["--target", target, "--isa", "avx512"][..],
             &["--emulate"],
             &["--isa", "avx512"],
             &["--isa", "avx2", "--emulate"],
-            &["--target", "x", "--kernels", "simd"],
+            &["--target", target, "--kernels", "simd"],
+            &["--target", target, "--blas", "none"],
+            &["--target", "x"],
         ] {
-            assert!(Options::try_parse_from(line).is_err(), "{line:?}");
+            assert!(parse(line).is_err(), "{line:?}");
         }
+        assert!(parse(&["--target", "x"]).unwrap_err().to_string().contains("aarch64"));
+    }
+
+    /// What the program prints: a kernel of ours, checked, and its fingerprint.
+    fn printed(slope: f64) -> String {
+        format!(
+            "{{\"schema\":1,\"target\":\"s390x\",\"how\":\"qemu\",\"plan\":\"emulated\",\"ran\":1,\"kernels\":1,\"passed\":true,\
+             \"fingerprints\":[{{\"kernel\":\"blocked\",\"threads\":1,\"dtype\":\"f32\",\"found\":\"0x1\",\"expected\":\"0x1\"}}],\
+             \"checks\":[{{\"family\":\"own\",\"threads\":1,\"report\":{{\"kernel\":\"blocked\",\"dtype\":\"f32\",\
+             \"promise\":\"same-bits\",\"unavailable\":null,\"families\":[],\"worst_ratio\":0.5,\"slope\":{slope}}}}}]}}"
+        )
     }
 
     #[test]
-    fn a_record_passes_if_it_says_so_and_the_tests_did() {
-        let passed = |printed, npy| finish(printed, "s390x", "qemu", &[("npy", npy)]).map(|run| run.passed);
-        assert_eq!(passed("noise\n{\"schema\":1,\"passed\":true}\n", true), Some(true));
-        assert_eq!(passed("{\"schema\":1,\"passed\":true}", false), Some(false));
-        assert_eq!(passed("{\"schema\":1,\"passed\":false}", true), Some(false));
+    fn a_record_passes_if_its_kernels_did_and_the_tests_beside() {
+        let passed = |printed: &str, npy| finish(printed, &[("npy", npy)]).unwrap().map(|run| run.passed);
+        let (good, bad) = (printed(1.0), printed(1.5));
+        assert_eq!(passed(&format!("noise\n{good}\n"), true), Some(true));
+        assert_eq!(passed(&good, false), Some(false));
+        assert_eq!(passed(&bad, true), Some(false));
         assert_eq!(passed("", true), None);
-        assert_eq!(passed("{\"schema\":1,\"passed\":tr", true), None);
+        assert_eq!(passed(&good[..good.len() - 1], true), None);
+        let written = finish(&good, &[("npy", true)]).unwrap().unwrap().record;
+        let record = Record::from_json(&written).unwrap();
+        assert_eq!((record.target.as_str(), record.how.as_str()), ("s390x", "qemu"));
+        assert_eq!(record.tests.get("npy"), Some(&true));
+    }
+
+    #[test]
+    fn a_record_of_another_type_is_none() {
+        let other = printed(1.0).replace("\"dtype\":\"f32\",\"promise\"", "\"dtype\":\"f16\",\"promise\"");
+        assert!(other.contains("f16") && finish(&other, &[]).unwrap().is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up and tasks of this workspace. It decides, starts cargo and passes the exit status on; the
-//! work itself is in `crates/matrix` and `crates/mnist`.
+//! work itself is in `crates/lab` and `crates/mnist`. What can be answered without building those, help, lists and wrong
+//! arguments, is answered here, with the lab's own types.
 
 mod asan;
 mod asm;
@@ -19,16 +20,18 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::{Args, Parser, Subcommand};
 
+use matmul_lab::catalogue::names;
+use matmul_lab::options;
+
 use blas::{Blas, Choice};
 
 #[derive(Parser)]
 #[command(
     bin_name = "cargo xtask",
     about = "Set-up and tasks of the matmul workspace",
-    after_help = "bench, conform, lesson and test take --blas system|bundled|none; without it, OpenBLAS is used if \
-                  pkg-config finds it.\n\
-                  conform takes --target TRIPLE or --isa avx512 --emulate, for what this machine is not.\n\
-                  bench, conform, lesson, data and show take --from DIR_OR_URL (or MATMUL_MNIST), where MNIST is."
+    after_help = "bench, conform, lesson and test use the OpenBLAS that pkg-config finds, unless --blas says otherwise.\n\
+                  conform also runs on what this machine is not: --target TRIPLE, or --isa avx512 --emulate.\n\
+                  bench, lesson, data and show take --from DIR_OR_URL (or MATMUL_MNIST), where MNIST is."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -38,14 +41,28 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Measure every kernel on this machine, on MNIST, after checking it
-    #[command(disable_help_flag = true)]
-    Bench(Forward),
+    Bench {
+        #[command(flatten)]
+        blas: Linked,
+        #[command(flatten)]
+        options: options::Bench,
+    },
     /// Check every kernel against the conformance kit
-    #[command(disable_help_flag = true)]
-    Conform(Forward),
-    /// Climb the lesson's ladder, from three loops to BLAS; --update writes it into the chapters
-    #[command(disable_help_flag = true)]
-    Lesson(Forward),
+    Conform {
+        #[command(flatten)]
+        blas: Linked,
+        #[command(flatten)]
+        emulation: conform::Emulation,
+        #[command(flatten)]
+        options: options::Conform,
+    },
+    /// Climb the lesson's ladder, from three loops to BLAS
+    Lesson {
+        #[command(flatten)]
+        blas: Linked,
+        #[command(flatten)]
+        options: options::Lesson,
+    },
     /// Fetch, verify and convert MNIST
     #[command(disable_help_flag = true)]
     Data(Forward),
@@ -54,9 +71,8 @@ enum Task {
     Show(Forward),
     /// Run all tests, then those of the SIMD kernels once per instruction set of this CPU
     Test {
-        /// Which BLAS to link
-        #[arg(long)]
-        blas: Option<Choice>,
+        #[command(flatten)]
+        blas: Linked,
         /// Instead, the conformance tests under AddressSanitizer (needs a nightly toolchain)
         #[arg(long, conflicts_with = "blas")]
         asan: bool,
@@ -70,6 +86,15 @@ enum Task {
         /// Part of a function's name, such as f32_6x16_avx2
         kernel: String,
     },
+}
+
+/// The BLAS that a program is built with.
+#[derive(Args)]
+#[group(skip)]
+struct Linked {
+    /// Which BLAS to link; else OpenBLAS, if pkg-config finds it or it can be installed
+    #[arg(long)]
+    blas: Option<Choice>,
 }
 
 #[derive(Args)]
@@ -86,8 +111,8 @@ enum Error {
     Spawn { program: String, source: io::Error },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: io::Error },
-    #[error("--blas needs one of system, bundled, none; found {found}")]
-    Blas { found: String },
+    #[error(transparent)]
+    Options(#[from] options::OptionsError),
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("no target {found:?}, expected aarch64-, s390x- or i686-unknown-linux-gnu")]
@@ -119,29 +144,49 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<u8, Error> {
     match task {
-        Task::Bench(Forward { args }) => matrix("bench", args),
-        Task::Conform(Forward { args }) if conform::is_emulated(&args) => conform::run(&args),
-        Task::Conform(Forward { args }) => matrix("conform", args),
-        Task::Lesson(Forward { args }) => matrix("lesson", args),
+        Task::Bench { blas, options } => {
+            options.check()?;
+            // A list installs nothing, and help and lists build nothing.
+            let linked = Blas::decide(blas.blas, options.list || options.data.offline)?;
+            if options.list {
+                print!("{}", names::list(&options.thread_counts()?, |_| linked.listed(&options.blas_lib)));
+                return Ok(0);
+            }
+            lab("bench", &linked, forwarded(env::args_os()))
+        }
+        Task::Conform { emulation, options, .. } if emulation.is_asked_for() => {
+            conform::run(&emulation, options.out)
+        }
+        Task::Conform { blas, options, .. } => {
+            options.check()?;
+            lab("conform", &Blas::decide(blas.blas, false)?, forwarded(env::args_os()))
+        }
+        Task::Lesson { blas, options } => {
+            lab("lesson", &Blas::decide(blas.blas, options.data.offline)?, forwarded(env::args_os()))
+        }
         Task::Data(Forward { args }) => mnist("data", args),
         Task::Show(Forward { args }) => mnist("show", args),
         Task::Test { asan: true, .. } => asan::run(),
-        Task::Test { blas, .. } => test::run(Blas::decide(blas, false)?),
-        Task::Blocking => matrix("blocking", vec!["--blas=none".into()]),
+        Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, false)?),
+        Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), true)?, Vec::new()),
         Task::Size(options) => Ok(size::run(&options)?),
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }
 
-/// Runs a subcommand of the matrix with a BLAS linked, if there is one.
-fn matrix(subcommand: &str, mut args: Vec<OsString>) -> Result<u8, Error> {
-    let choice = blas::take_choice(&mut args)?;
-    // Help needs no BLAS, and `--offline` forbids fetching one.
-    let offline = args.iter().any(|arg| arg == "--offline" || arg == "--help" || arg == "-h");
-    let blas = Blas::decide(choice, offline)?;
+/// What this process was given behind the name of the task, for the program that parses it with the same types; but
+/// `--blas`, which says how that program is built.
+fn forwarded(command_line: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args = command_line.skip(2).collect();
+    blas::remove_choice(&mut args);
+    args
+}
+
+/// Builds the lab with a BLAS linked, if there is one, and runs a subcommand.
+fn lab(subcommand: &str, blas: &Blas, args: Vec<OsString>) -> Result<u8, Error> {
     let mut cargo = cargo();
-    cargo.args(["run", "--release", "--package", "matmul-matrix"]).args(blas.cargo_args());
-    if let Blas::Missing { reason } = &blas {
+    cargo.args(["run", "--release", "--package", "matmul-lab"]).args(blas.cargo_args());
+    if let Blas::Missing { reason } = blas {
         eprintln!("BLAS: {reason}");
     }
     status(cargo.arg("--").arg(subcommand).args(args))
@@ -193,9 +238,20 @@ mod tests {
 
     #[test]
     fn arguments_are_passed_on_untouched() {
-        let cli = Cli::try_parse_from(["xtask", "bench", "--quick", "--threads", "1,2", "--help"]).unwrap();
-        let Task::Bench(Forward { args }) = cli.task else { panic!("expected bench") };
-        assert_eq!(args, ["--quick", "--threads", "1,2", "--help"]);
+        let cli = Cli::try_parse_from(["xtask", "show", "0", "--split", "valid", "--help"]).unwrap();
+        let Task::Show(Forward { args }) = cli.task else { panic!("expected show") };
+        assert_eq!(args, ["0", "--split", "valid", "--help"]);
+        let line = ["xtask", "bench", "--quick", "--blas", "none", "--threads", "1,2"].map(Into::into);
+        assert_eq!(forwarded(line.into_iter()), ["--quick", "--threads", "1,2"]);
+    }
+
+    #[test]
+    fn a_wrong_blas_is_named() {
+        let error = |line: &[&str]| Cli::try_parse_from(line).err().map(|error| error.to_string());
+        assert!(error(&["xtask", "bench", "--blas", "mkl"]).is_some_and(|error| error.contains("mkl")));
+        assert!(
+            error(&["xtask", "bench", "--blas"]).is_some_and(|error| error.contains("value is required"))
+        );
     }
 
     #[test]

@@ -1,19 +1,17 @@
 //! `matmul-certify [KERNEL...]`: our kernels against the conformance kit and the committed fingerprints.
 //!
-//! The program for machines on which `matmul-matrix` cannot be built or would take hours: it has no peers, no BLAS and
+//! The program for machines on which `matmul-lab` cannot be built or would take hours: it has no peers, no BLAS and
 //! no data, links statically, and runs as the only process of a virtual machine. Its last line on standard output is the
 //! record, conformance.json in one line; all else goes to standard error. `MATMUL_CONFORMANCE_PLAN` chooses how much
-//! runs.
+//! runs, and `MATMUL_CONFORMANCE_HOW` names the emulator, which the program cannot see.
 
 mod machine;
-mod record;
 
 use std::process::ExitCode;
 
-use matmul::{Availability, Isa, Kernel, Listed, Promise, Simd};
+use matmul::{Availability, Isa, Kernel, Promise, Real, Simd};
 use matmul_conformance::{Fingerprint, Plan, check, check_same_bits};
-
-use record::{Checked, Record};
+use matmul_report::{Checked, Owner, Record};
 
 /// Thread counts at which the parallel kernel must keep its bits.
 const THREADS: std::ops::RangeInclusive<usize> = 1..=8;
@@ -37,7 +35,9 @@ fn main() -> ExitCode {
 /// Whether all kernels, or those that are named, passed.
 fn certify(names: &[String]) -> Result<bool, String> {
     let plan = Plan::from_env().map_err(|err| format!("MATMUL_CONFORMANCE_PLAN: {err}"))?;
-    let mut record = Record::new(std::env::var("MATMUL_CONFORMANCE_PLAN").unwrap_or("standard".into()));
+    let variable = |name, default: &str| std::env::var(name).unwrap_or(default.into());
+    let how = variable("MATMUL_CONFORMANCE_HOW", "native");
+    let mut record = Record::new(env!("BUILD_TARGET"), how, variable("MATMUL_CONFORMANCE_PLAN", "standard"));
     certify_type::<f32>(names, &plan, &mut record)?;
     certify_type::<f64>(names, &plan, &mut record)?;
     let passed = record.finish();
@@ -46,13 +46,13 @@ fn certify(names: &[String]) -> Result<bool, String> {
 }
 
 /// The record's rows for one element type.
-fn certify_type<T: Listed>(names: &[String], plan: &Plan, record: &mut Record) -> Result<(), String> {
+fn certify_type<T: Real>(names: &[String], plan: &Plan, record: &mut Record) -> Result<(), String> {
     let kernels = chosen::<T>(names)?;
     // Threads change nothing but the splits: one count goes through the kit, the others are compared with it.
     for kernel in kernels.iter().filter(|kernel| kernel.threads() <= 2) {
         let report = check(&**kernel, plan);
         eprintln!("{report}");
-        record.checks.push(Checked::own(kernel.threads(), report));
+        record.checks.push(Checked { owner: Owner::Own, threads: kernel.threads(), report });
     }
     let same: Vec<&dyn Kernel<T>> =
         kernels.iter().map(|kernel| &**kernel).filter(|kernel| promises_bits(*kernel)).collect();
@@ -65,17 +65,17 @@ fn certify_type<T: Listed>(names: &[String], plan: &Plan, record: &mut Record) -
         let threads = same.iter().map(|kernel| kernel.threads()).max().unwrap_or(1);
         let report = check_same_bits(&same, plan);
         eprintln!("{report}");
-        record.checks.push(Checked::own(threads, report));
+        record.checks.push(Checked { owner: Owner::Own, threads, report });
     }
     Ok(())
 }
 
-fn promises_bits<T: Listed>(kernel: &dyn Kernel<T>) -> bool {
+fn promises_bits<T: Real>(kernel: &dyn Kernel<T>) -> bool {
     kernel.promise() == Promise::SameBits && kernel.availability() == Availability::Available
 }
 
 /// The kernels of these names, all if there are none.
-fn chosen<T: Listed>(names: &[String]) -> Result<Vec<Box<dyn Kernel<T>>>, String> {
+fn chosen<T: Real>(names: &[String]) -> Result<Vec<Box<dyn Kernel<T>>>, String> {
     // `all` has the parallel kernel at the pool's count, and no portable tile but `blocked`.
     let mut kernels = matmul::all::<T>();
     kernels.retain(|kernel| kernel.name() != "parallel");

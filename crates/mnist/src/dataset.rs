@@ -1,61 +1,12 @@
 use crate::npy::{self, Element};
-use crate::{Error, Manifest};
+use crate::origin::SEED;
+use crate::{Error, Manifest, Origin, Split};
 use sha2::{Digest, Sha256};
-use std::fmt;
 
 /// Pixels along one edge of an image.
 pub const EDGE: usize = 28;
 /// Pixels per image, the columns of x.
 pub const PIXELS: usize = EDGE * EDGE;
-
-/// Where a data set came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The four IDX files of MNIST.
-    Idx,
-    /// The lesson's pickle of MNIST.
-    Pickle,
-    /// Digits drawn by this crate; not MNIST.
-    Synthetic,
-}
-
-impl Origin {
-    /// Name of the folder of the .npy files: `idx`, `pickle` or `synthetic`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Origin::Idx => "idx",
-            Origin::Pickle => "pickle",
-            Origin::Synthetic => "synthetic",
-        }
-    }
-}
-
-/// One of the lesson's three parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Split {
-    /// The first 50,000 of the 60,000 training images.
-    Train,
-    /// The last 10,000 of the training images.
-    Valid,
-    /// The 10,000 test images.
-    Test,
-}
-
-impl Split {
-    /// All three, in the lesson's order.
-    pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Split::Train => "train",
-            Split::Valid => "valid",
-            Split::Test => "test",
-        })
-    }
-}
 
 /// The data set of the lesson. Images are rows of [`PIXELS`] values, pixel / 256, in C order; labels are 0 to 9.
 #[derive(Clone, Debug)]
@@ -85,7 +36,7 @@ impl Mnist {
             Origin::Idx => "MNIST from the IDX files".to_owned(),
             Origin::Pickle => "MNIST from the lesson's pickle".to_owned(),
             Origin::Synthetic => {
-                format!("SYNTHETIC digits, not MNIST (seed {:#x})", crate::synthetic::SEED)
+                format!("SYNTHETIC digits, not MNIST (seed {:#x})", SEED)
             }
         };
         let [train, valid, test] = Split::ALL.map(|s| self.split(s).1.len());

@@ -1,7 +1,7 @@
 use crate::files::{Lock, io_error, write_whole};
 use crate::npy::{self, Element, NpyError};
 use crate::source::{self, Remote};
-use crate::{Error, Manifest, Mnist, Origin, PIXELS, Split, synthetic};
+use crate::{Error, Manifest, Mnist, Origin, PIXELS, Progress, Split, Step, synthetic};
 use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -43,20 +43,6 @@ impl Options {
         self
     }
 }
-
-/// A step of the work, reported while it goes on.
-#[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
-    /// What is being done, such as the address being fetched or the file being written.
-    pub what: &'a str,
-    /// Bytes or files done.
-    pub done: u64,
-    /// Bytes or files in all; for a download of unknown length, an upper limit.
-    pub total: u64,
-}
-
-/// Is told about the steps.
-pub type Progress<'a> = dyn FnMut(Step<'_>) + 'a;
 
 /// Gets MNIST: from [`Options::from`] or `MATMUL_MNIST` if given; else from the .npy files of an earlier run; else from the downloads
 /// in the folder; else from the mirrors; else draws the synthetic set and says so in [`Mnist::describe`] and

@@ -7,8 +7,7 @@
 use crate::dataset::EDGE;
 use crate::{Manifest, Mnist, Origin, PIXELS};
 
-/// Seed of the data set that [`generate`] makes.
-pub const SEED: u64 = 0x6d6e_6973_7421;
+pub use crate::origin::SEED;
 
 /// Coordinates are in 1/16 pixel.
 const UNIT: i32 = 16;

@@ -31,19 +31,21 @@
 //! [gemm]: https://docs.rs/gemm
 //! [matrixmultiply]: https://docs.rs/matrixmultiply
 
+use std::any::Any;
+
 use faer::traits::ComplexField;
 use faer::{Accum, Par};
 use matmul_core::{Kernel, MatMut, Problem, Real};
 
-/// An element type of all peers: `f32` and `f64`.
-pub trait Peer: Real + ComplexField + sealed::Sealed {}
+/// An element type of all peers.
+trait Peer: Real + ComplexField + sealed::Sealed {}
 
 impl Peer for f32 {}
 impl Peer for f64 {}
 
 mod sealed {
     /// matrixmultiply's function for an element type.
-    pub trait Sealed: Sized {
+    pub(super) trait Sealed: Sized {
         /// C ← α·A·B + β·C; each matrix as pointer, row stride, column stride.
         ///
         /// # Safety
@@ -81,10 +83,15 @@ mod sealed {
     impl_sealed!(f64, matrixmultiply::dgemm);
 }
 
-/// The peers that run on exactly this many threads. 0 means 1.
+/// The peers that run on exactly this many threads, of which 0 means 1; none for a type that is neither f32 nor f64.
 ///
 /// With more than one thread that is faer and gemm; `matrixmultiply` is in `all(1)` only.
-pub fn all<T: Peer>(threads: usize) -> Vec<Box<dyn Kernel<T>>> {
+pub fn all<T: Real>(threads: usize) -> Vec<Box<dyn Kernel<T>>> {
+    let lists: [Box<dyn Any>; 2] = [Box::new(of::<f32>(threads)), Box::new(of::<f64>(threads))];
+    lists.into_iter().find_map(|list| list.downcast().ok()).map_or_else(Vec::new, |list| *list)
+}
+
+fn of<T: Peer>(threads: usize) -> Vec<Box<dyn Kernel<T>>> {
     let mut peers: Vec<Box<dyn Kernel<T>>> =
         vec![Box::new(Faer::with_threads(threads)), Box::new(Gemm::with_threads(threads))];
     if threads <= 1 {

@@ -2,9 +2,10 @@
 //! name, as an exception to the assertion. On x86-64 with AVX-512 there is none.
 
 use matmul_conformance::{Plan, check};
-use matmul_peers::{Peer, all};
+use matmul_core::Real;
+use matmul_peers::all;
 
-fn certify<T: Peer>(threads: usize, plan: &Plan) {
+fn certify<T: Real>(threads: usize, plan: &Plan) {
     let peers = all::<T>(threads);
     let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
     assert_eq!(names, ["faer", "gemm", "matrixmultiply"][..if threads == 1 { 3 } else { 2 }]);

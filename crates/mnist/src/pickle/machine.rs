@@ -1,6 +1,8 @@
 //! The stack machine.
 
-use super::{Array, Dtype, Input, MAX_OPCODES, PickleError};
+use super::array::{Array, Dtype};
+use super::error::{MAX_OPCODES, PickleError};
+use super::input::Input;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;

@@ -1,0 +1,28 @@
+//! The lab: `bench` measures every kernel, `conform` checks every kernel, `lesson` climbs the lesson's ladder.
+//!
+//! [`options`] is their command line and [`catalogue::names`] what there is to ask for; that much is built for
+//! `cargo xtask`, which answers `--help`, `--list` and wrong arguments with it. The feature `measure` adds the program:
+//! the kernels and the machine, the measuring (`measure`), other people's kernels in processes of their own (`child`),
+//! and the subcommands (`commands`). What they find out is a record of [`matmul_report`].
+
+pub mod catalogue;
+mod machine;
+pub mod options;
+
+#[cfg(feature = "measure")]
+mod child;
+#[cfg(feature = "measure")]
+mod commands;
+#[cfg(feature = "measure")]
+mod data;
+#[cfg(feature = "measure")]
+mod error;
+#[cfg(feature = "measure")]
+mod measure;
+#[cfg(feature = "measure")]
+mod output;
+#[cfg(feature = "measure")]
+mod progress;
+
+#[cfg(feature = "measure")]
+pub use commands::run;

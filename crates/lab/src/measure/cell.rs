@@ -1,0 +1,154 @@
+//! The interleaved measurement of one cell: rounds over its kernels in random order, a canary between every two.
+
+use std::time::{Duration, Instant};
+
+use matmul::Real;
+use matmul_report::{Outcome, Row, Sample};
+
+use crate::error::Error;
+use crate::measure::gauge::Gauge;
+use crate::measure::operands::Random;
+use crate::measure::runner::{Runner, Stage};
+use crate::measure::sampling::Sampling;
+
+/// Shortest sample, in seconds; shorter calls are repeated. The clock's own cost is some 30 ns.
+const MIN_SAMPLE: f64 = 50e-6;
+
+/// From so many seconds a cold start is less than 1% of a call.
+const WARM_CALL: f64 = 0.01;
+
+/// A call of so many seconds counts as a sample when it is made to check the result.
+const LONG_CALL: f64 = 0.1;
+
+/// A kernel sits rounds out while it has had this many times the mean time of the kernels of its cell.
+const PATIENCE: f64 = 2.0;
+
+/// What is too slow is judged by at least this budget, in seconds, so that a quick run that is late leaves out rounds
+/// and not kernels.
+const MIN_BUDGET: f64 = 1.0;
+
+/// How long to go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) budget: Duration,
+}
+
+/// A row and what runs it; `None` if nothing does.
+pub(crate) struct Candidate<'a, T> {
+    pub(crate) row: Row,
+    pub(crate) runner: Option<Runner<'a, T>>,
+    /// Seconds that a call is expected to take.
+    pub(crate) expected: f64,
+    /// Found when the cell begins.
+    pub(crate) sampling: Sampling,
+}
+
+impl<T> Candidate<'_, T> {
+    /// Seconds of all samples.
+    fn spent(&self) -> f64 {
+        self.row.samples.iter().map(|s| s.seconds * self.row.calls as f64).sum()
+    }
+}
+
+/// Fills in the rows and returns the readings of the FMA loop, one for each round.
+pub(crate) fn measure<T: Real>(
+    stage: &mut Stage<'_, T>,
+    candidates: &mut [Candidate<'_, T>],
+    gauge: &Gauge<'_>,
+    effort: Effort,
+    random: &mut Random,
+) -> Vec<f64> {
+    for candidate in candidates.iter_mut() {
+        prepare(stage, candidate, gauge, effort.budget.as_secs_f64());
+    }
+    let mut order: Vec<usize> = (0..candidates.len()).filter(|&i| candidates[i].runner.is_some()).collect();
+    let (start, mut fma) = (Instant::now(), vec![gauge.fma()]);
+    for round in 0..effort.rounds {
+        if order.is_empty() || (round > 0 && start.elapsed() >= effort.budget) {
+            break;
+        }
+        fma.push(gauge.fma());
+        random.shuffle(&mut order);
+        let patience =
+            PATIENCE * order.iter().map(|&i| candidates[i].spent()).sum::<f64>() / order.len() as f64;
+        let mut before = gauge.canary();
+        order.retain(|&index| {
+            let candidate = &mut candidates[index];
+            if !candidate.row.samples.is_empty() && candidate.spent() > patience {
+                return true;
+            }
+            let sampled = sample(stage, candidate);
+            let after = gauge.canary();
+            if let Some(seconds) = sampled {
+                candidate.row.samples.push(Sample { round, seconds, canary: (before, after) });
+            }
+            before = after;
+            sampled.is_some()
+        });
+    }
+    fma
+}
+
+/// Decides whether the kernel is worth its time, checks its result, and finds how many calls make a sample.
+fn prepare<T: Real>(
+    stage: &mut Stage<'_, T>,
+    candidate: &mut Candidate<'_, T>,
+    gauge: &Gauge<'_>,
+    budget: f64,
+) {
+    let Some(runner) = &mut candidate.runner else { return };
+    // Others want their turn.
+    if candidate.expected > budget.max(MIN_BUDGET) / 3.0 {
+        let expected = candidate.expected;
+        let digits = if expected < 10.0 { 2 } else { 0 };
+        candidate.row.outcome = Outcome::Skipped(format!("would take {expected:.digits$} s a call"));
+        candidate.runner = None;
+        return;
+    }
+    let before = gauge.canary();
+    let result = runner.verify(stage);
+    let after = gauge.canary();
+    let result = result.and_then(|(check, first)| Ok((check, first, sampling_of(stage, runner, first)?)));
+    match result {
+        Ok((check, first, sampling)) => {
+            candidate.row.check = Some(check);
+            candidate.row.failed |= !check.passed;
+            candidate.row.calls = sampling.calls;
+            candidate.sampling = sampling;
+            // After so long the cold start does not matter, and the call need not be made twice.
+            if first > LONG_CALL {
+                candidate.row.samples.push(Sample { round: 0, seconds: first, canary: (before, after) });
+            }
+        }
+        Err(err) => fail(candidate, &err),
+    }
+}
+
+fn fail<T>(candidate: &mut Candidate<'_, T>, err: &Error) {
+    candidate.row.outcome = Outcome::Failed(err.to_string());
+    candidate.row.failed = true;
+    candidate.runner = None;
+}
+
+/// Doubles the calls until they take long enough. `first` is the time of a cold call, which may be some times that of
+/// a warm one.
+fn sampling_of<T: Real>(
+    stage: &mut Stage<'_, T>,
+    runner: &mut Runner<'_, T>,
+    first: f64,
+) -> Result<Sampling, Error> {
+    let mut sampling = Sampling { calls: 1, warm_up: first < WARM_CALL };
+    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, sampling)? } else { first };
+    while seconds * (sampling.calls as f64) < MIN_SAMPLE && sampling.calls < 1 << 20 {
+        sampling.calls *= 2;
+        seconds = runner.time(stage, sampling)?;
+    }
+    Ok(sampling)
+}
+
+fn sample<T: Real>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<f64> {
+    let runner = candidate.runner.as_mut()?;
+    let result = runner.time(stage, candidate.sampling);
+    result.map_err(|err| fail(candidate, &err)).ok()
+}

@@ -1,0 +1,63 @@
+//! Calling one kernel: in this process, or in one of its own.
+
+use matmul::{Kernel, Real};
+use matmul_report::Check;
+
+use crate::child::worker::Worker;
+use crate::error::Error;
+use crate::machine::pool::Pool;
+use crate::measure::operands::Operands;
+use crate::measure::sampling::{Sampling, time_calls};
+use crate::measure::verify::Reference;
+
+/// A product with everything that calling kernels on it needs.
+pub(crate) struct Stage<'a, T> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) operands: Operands<T>,
+    pub(crate) reference: Reference,
+}
+
+impl<T: Real> Stage<'_, T> {
+    /// One call on a C full of NaN, compared with the reference, and its seconds.
+    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, f64), Error> {
+        let operands = &mut self.operands;
+        operands.c.fill(T::NAN);
+        let seconds = self.pool.install(|| time_calls(operands, kernel, Sampling::cold()))?;
+        Ok((self.reference.check(&operands.result()?), seconds))
+    }
+
+    /// Seconds per call.
+    fn time(&mut self, kernel: &dyn Kernel<T>, sampling: Sampling) -> Result<f64, Error> {
+        let operands = &mut self.operands;
+        self.pool.install(|| time_calls(operands, kernel, sampling))
+    }
+}
+
+/// Where a kernel runs.
+pub(crate) enum Runner<'a, T> {
+    /// In the pool of this process.
+    Here(&'a dyn Kernel<T>),
+    /// In its own process, which is stopped when it is not its turn.
+    Worker(&'a mut Worker),
+}
+
+impl<T: Real> Runner<'_, T> {
+    /// Whether the result is right, and how many seconds this first call took.
+    pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<(Check, f64), Error> {
+        match self {
+            Runner::Here(kernel) => stage.verify(*kernel),
+            Runner::Worker(worker) => {
+                let seconds = worker.verify(&mut stage.operands)?;
+                Ok((stage.reference.check(&stage.operands.result()?), seconds))
+            }
+        }
+    }
+
+    /// Seconds per call.
+    pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, sampling: Sampling) -> Result<f64, Error> {
+        match self {
+            Runner::Here(kernel) => stage.time(*kernel, sampling),
+            Runner::Worker(worker) => worker.time(sampling),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The command line of `cargo xtask bench`, `conform` and `lesson`.
+//!
+//! `cargo xtask` parses with these very types before it builds anything, and the program that it then starts parses the
+//! same arguments again. What can be wrong without a kernel at hand is found by the first.
+
+mod bench;
+mod conform;
+mod data;
+mod error;
+mod lesson;
+
+pub use bench::Bench;
+pub use conform::{Cases, Conform, Depth};
+pub use data::Data;
+pub use error::OptionsError;
+pub use lesson::Lesson;

@@ -1,0 +1,126 @@
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use matmul_report::{Dtype, Shape, groups};
+
+use super::data::Data;
+use super::error::OptionsError;
+use crate::catalogue::names;
+use crate::machine::affinity;
+
+/// What to measure, and for how long.
+#[derive(Clone, Debug, clap::Args)]
+// No group of arguments of its own: the command that flattens it in may have the same name.
+#[group(skip)]
+pub struct Bench {
+    /// Where the images come from.
+    #[command(flatten)]
+    pub data: Data,
+    /// Few shapes, and done within a minute
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these kernels
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub kernels: Vec<String>,
+    /// Only these shapes: groups (see --list), names, sizes, MxKxN or MxKxN/LAYOUT, or all
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub shapes: Vec<String>,
+    /// Only these element types
+    #[arg(long, value_delimiter = ',', value_parser = dtypes(), default_value = "f32,f64")]
+    pub dtype: Vec<Dtype>,
+    /// Thread counts; else one and all
+    #[arg(long, value_delimiter = ',', value_name = "COUNTS")]
+    pub threads: Vec<usize>,
+    /// Only rows with this in their kernel/shape/dtype/threads, as in faer/64x64x64/f32/1
+    #[arg(long, value_name = "PART")]
+    pub filter: Option<String>,
+    /// List kernels and shapes, and measure nothing
+    #[arg(long)]
+    pub list: bool,
+    /// A CBLAS library to load, as PATH or PATH:prefix; may be repeated
+    #[arg(long, value_name = "PATH[:prefix]")]
+    pub blas_lib: Vec<String>,
+    /// Most rounds of a cell
+    #[arg(long, default_value_t = 100)]
+    pub rounds: usize,
+    /// Most seconds of a cell; large ones get two to eight times as many
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
+    pub cell: f64,
+    /// Do not run the conformance kit first; each timed result is checked all the same
+    #[arg(long)]
+    pub skip_conform: bool,
+    /// Seed of the operands and of the order of the kernels
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder of report.json and report.md
+    #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
+    pub out: PathBuf,
+}
+
+/// The names that help lists, as types.
+fn dtypes() -> impl TypedValueParser<Value = Dtype> {
+    PossibleValuesParser::new(Dtype::ALL.map(Dtype::name)).try_map(|name| name.parse::<Dtype>())
+}
+
+/// A positive number of seconds that a [`std::time::Duration`] can hold.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if seconds > 0.0 && seconds < 1e6 { Ok(seconds) } else { Err("expected 0 to 1e6 seconds".into()) }
+}
+
+impl Bench {
+    /// Finds what is wrong without a kernel at hand.
+    ///
+    /// # Errors
+    /// [`OptionsError`], as the other functions here.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        names::check(&self.kernels, &self.blas_lib)?;
+        self.shapes()?;
+        self.thread_counts().map(drop)
+    }
+
+    /// The shapes that are asked for.
+    ///
+    /// # Errors
+    /// [`OptionsError::Shape`] if a name selects none.
+    pub fn shapes(&self) -> Result<Vec<Shape>, OptionsError> {
+        Ok(match (self.shapes.is_empty(), self.quick) {
+            (false, _) => groups::select(&self.shapes)?,
+            (true, true) => groups::quick_set(),
+            (true, false) => groups::table(),
+        })
+    }
+
+    /// One and all, or what is asked for: each from 1 to the CPUs there are, in order, so that the naive kernels are
+    /// measured first.
+    ///
+    /// # Errors
+    /// [`OptionsError::Threads`] if there are not so many CPUs.
+    pub fn thread_counts(&self) -> Result<Vec<usize>, OptionsError> {
+        thread_counts(&self.threads, affinity::cpus().len())
+    }
+}
+
+fn thread_counts(asked: &[usize], cpus: usize) -> Result<Vec<usize>, OptionsError> {
+    let granted = std::thread::available_parallelism().map_or(1, usize::from).min(cpus);
+    let mut counts = if asked.is_empty() { vec![1, granted] } else { asked.to_vec() };
+    counts.sort_unstable();
+    counts.dedup();
+    match counts.iter().find(|&&count| count == 0 || count > cpus) {
+        Some(&found) => Err(OptionsError::Threads { found, max: cpus }),
+        None => Ok(counts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_counts_are_one_and_all_in_order() {
+        assert_eq!(thread_counts(&[2, 1, 2], 4).unwrap(), [1, 2]);
+        assert_eq!(thread_counts(&[], 1).unwrap(), [1]);
+        assert!(matches!(thread_counts(&[5], 4), Err(OptionsError::Threads { found: 5, max: 4 })));
+        assert!(matches!(thread_counts(&[0], 4), Err(OptionsError::Threads { found: 0, max: 4 })));
+    }
+}

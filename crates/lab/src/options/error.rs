@@ -1,0 +1,25 @@
+use matmul_report::ShapeError;
+
+/// What is wrong with arguments that parse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// A name of `--shapes` that selects none.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A name of `--kernels` that is none.
+    #[error("unknown kernel {name:?}, expected one of {known}")]
+    Kernel {
+        /// What was found.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A count of `--threads` that this machine cannot run.
+    #[error("thread count {found}: expected 1 to {max}, the CPUs that this process may use")]
+    Threads {
+        /// What was found.
+        found: usize,
+        /// The CPUs.
+        max: usize,
+    },
+}

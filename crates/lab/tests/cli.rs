@@ -1,0 +1,273 @@
+//! The program as it is started: options in, files and exit status out.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn lab() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matmul-lab"));
+    command.env_remove("MATMUL_REQUIRE").env_remove("MATMUL_MAX_ISA");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A few rounds of two kernels on shapes that need no images.
+fn bench(out: &Path, args: &[&str]) -> Output {
+    let fixed = ["bench", "--quick", "--rounds", "3", "--threads", "1", "--out"];
+    lab().args(fixed).arg(out).args(args).output().unwrap()
+}
+
+#[test]
+fn bench_writes_a_report_of_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--shapes", "16,3x5x7", "--kernels", "simd,naive-loops,faer", "--dtype", "f64"];
+    let out = bench(dir.path(), &args);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!(report["schema"], 2);
+    let cells = report["cells"].as_array().unwrap();
+    let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["16x16x16", "3x5x7"]);
+    for cell in cells {
+        assert_eq!((cell["dtype"].as_str(), cell["threads"].as_u64()), (Some("f64"), Some(1)));
+        let rows = cell["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 3);
+        for row in rows {
+            assert_eq!(row["check"]["passed"], true, "{row}");
+            // Up to three rounds: on a busy machine a kernel that has used more than its share sits some out.
+            let samples = row["samples"].as_array().unwrap().len();
+            assert!((1..=3).contains(&samples), "{samples} samples");
+            assert!(row["summary"]["all"]["max"].as_f64().unwrap() > 0.0);
+            assert!(row["summary"]["times_naive"].as_f64().unwrap() > 0.0);
+        }
+    }
+    // Three kernels were checked by the kit before.
+    assert_eq!(report["conformance"].as_array().unwrap().len(), 3);
+    let markdown = fs::read_to_string(dir.path().join("report.md")).unwrap();
+    assert!(markdown.contains("## 3x5x7 f64, 1 thread") && text(&out.stdout).contains("naive-loops"));
+}
+
+#[test]
+fn what_cannot_run_is_a_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = bench(dir.path(), &["--shapes", "16", "--kernels", "simd-neon,simd-avx2", "--dtype", "f32"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    let rows = report["cells"][0]["rows"].as_array().unwrap();
+    let unavailable = rows.iter().filter(|row| row["outcome"]["state"] == "unavailable").count();
+    // No CPU has both.
+    assert!(unavailable >= 1 && text(&out.stdout).contains("unavailable: needs"), "{rows:?}");
+}
+
+#[test]
+fn a_filter_keeps_matching_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = bench(dir.path(), &["--shapes", "16,24", "--filter", "gemm/24x24x24/f32"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!(report["cells"].as_array().unwrap().len(), 1);
+    assert_eq!(report["cells"][0]["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(report["cells"][0]["rows"][0]["kernel"], "gemm");
+    let out = bench(dir.path(), &["--shapes", "16", "--filter", "no such row"]);
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn unknown_names_list_the_known() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, words) in [
+        (["--kernels", "fsat"], ["\"fsat\"", "matrixmultiply"]),
+        (["--shapes", "5x5"], ["\"5x5\"", "50000x784x10"]),
+        (["--blas-lib", "/no/such/lib.so"], ["/no/such/lib.so", "cannot load"]),
+    ] {
+        let out = bench(dir.path(), &args);
+        assert_eq!(out.status.code(), Some(2));
+        let message = text(&out.stderr);
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn list_names_kernels_and_shapes() {
+    let out = lab().args(["bench", "--list", "--threads", "1"]).output().unwrap();
+    let listed = text(&out.stdout);
+    for name in
+        ["naive-broadcast", "matrixmultiply", "simd-neon", "64x784x50", "512x512x512/tn", "64x(64x64x64)"]
+    {
+        assert!(listed.contains(name), "{listed}");
+    }
+}
+
+#[test]
+fn conform_fails_if_a_required_kernel_did_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let conform = |require: &str| {
+        let fixed = ["conform", "--plan", "quick", "--kernels", "simd", "--out"];
+        let mut command = lab();
+        command.args(fixed).arg(dir.path()).env("MATMUL_REQUIRE", require).output().unwrap()
+    };
+    let out = conform("simd");
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    assert!(text(&out.stdout).contains("1 of 1 kernels ran"));
+    let output = json(&dir.path().join("conformance.json"));
+    assert_eq!(output["checks"].as_array().unwrap().len(), 2);
+    let out = conform("simd,blas");
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stdout));
+    assert!(text(&out.stdout).contains("blas"));
+}
+
+/// The shared library of this crate's "example": cargo puts examples beside the program.
+fn crashing_library() -> PathBuf {
+    let file = format!("{}crashing_cblas{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let path = Path::new(env!("CARGO_BIN_EXE_matmul-lab")).with_file_name("examples").join(file);
+    assert!(path.exists(), "{} is missing: run the tests with --examples too", path.display());
+    path
+}
+
+/// A library that reads past C dies at a guard page: a finding with its case, and nothing else is lost.
+#[test]
+fn a_crash_in_a_library_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let conform = |args: &[&str]| {
+        let fixed = ["conform", "--plan", "glance", "--kernels", "crashing-cblas", "--out"];
+        let mut command = lab();
+        command.args(fixed).arg(dir.path()).arg("--blas-lib").arg(crashing_library()).args(args);
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    let stdout = conform(&[]);
+    assert!(stdout.contains("finding: memory") && stdout.contains("1 of 1 kernels ran"), "{stdout}");
+    let record = json(&dir.path().join("conformance.json"));
+    let single = &record["checks"][0]["report"];
+    let family =
+        |name: &str| single["families"].as_array().unwrap().iter().find(|f| f["family"] == name).unwrap();
+    assert_eq!(
+        (family("memory")["failed"].as_u64(), family("threads")["failed"].as_u64()),
+        (Some(1), Some(0))
+    );
+    assert!(family("threads")["ran"].as_u64() > Some(0), "{single}");
+    let failure = &family("memory")["failures"][0];
+    assert!(failure["detail"].as_str().unwrap().starts_with("ended the process"), "{failure}");
+    // The other type is right, and the line runs again to the same end.
+    assert_eq!(record["checks"][1]["report"]["families"][7]["failed"], 0);
+    let again = conform(&["--case", failure["case"].as_str().unwrap()]);
+    assert!(again.contains("1/1") && again.contains("finding: memory"), "{again}");
+}
+
+/// One case that passes, on every kernel; the record makes the table's rows.
+#[test]
+fn the_published_table_has_a_row_for_every_kernel() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/conformance.md");
+    let dir = tempfile::tempdir().unwrap();
+    let case = ["conform", "--case", "edges f32 m=1 n=2 k=3 seed=1", "--out"];
+    let out = lab().args(case).arg(dir.path()).output().unwrap();
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    let publish = |document: &Path, args: &[&str]| {
+        let mut command = lab();
+        command.args(["conform", "--publish"]).arg(dir.path()).arg("--document").arg(document).args(args);
+        command.output().unwrap()
+    };
+    if cfg!(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
+        let out = publish(&document, &["--check"]);
+        assert!(out.status.success(), "{}{}", text(&out.stdout), text(&out.stderr));
+    } else {
+        println!("SKIPPED: the table has no column for a native run on this target");
+    }
+    // What is generated is current; without its marks a document is refused.
+    let copy = dir.path().join("copy.md");
+    fs::copy(&document, &copy).unwrap();
+    assert!(publish(&copy, &[]).status.success());
+    assert!(publish(&copy, &["--check"]).status.success());
+    let stale = fs::read_to_string(&copy).unwrap().replace("| simd-avx2 |", "| simd-sse |");
+    fs::write(&copy, stale).unwrap();
+    let out = publish(&copy, &["--check"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(text(&out.stdout).contains("no row for simd-avx2"), "{}", text(&out.stdout));
+    fs::write(&copy, "nothing generated").unwrap();
+    assert_eq!(publish(&copy, &["--check"]).status.code(), Some(2));
+}
+
+/// The kit calls kernels from threads of its own; once all rayon workers waited for those, and those for them.
+#[test]
+fn threaded_kernels_are_checked_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["conform", "--plan", "quick", "--kernels", "parallel,gemm", "--out"];
+    let out = lab().args(args).arg(dir.path()).output().unwrap();
+    assert!(out.status.success(), "{}", text(&out.stdout));
+    let output = json(&dir.path().join("conformance.json"));
+    let threads = |check: &Value| check["threads"].as_u64().unwrap();
+    let parallel =
+        output["checks"].as_array().unwrap().iter().filter(|c| c["report"]["kernel"] == "parallel");
+    // Eight thread counts in two types.
+    assert_eq!(parallel.clone().count(), 16);
+    assert_eq!(parallel.map(threads).max(), Some(8));
+}
+
+/// Speaks the line protocol with the process that runs a kernel on its own.
+#[test]
+fn a_worker_multiplies_what_lies_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = |numbers: &[f64]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    fs::write(dir.path().join("a"), bytes(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).unwrap();
+    fs::write(dir.path().join("b"), bytes(&[7.0, 8.0, 9.0])).unwrap();
+    let mut child = lab()
+        .args(["worker", "--kernel", "gemm", "--threads", "2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, mut from) =
+        (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let mut ask = |request: Value| -> Value {
+        writeln!(to, "{request}").unwrap();
+        serde_json::from_str(&from.next().unwrap().unwrap()).unwrap()
+    };
+    let shape = serde_json::json!({
+        "name": "2x3x1", "group": "custom", "m": 2, "k": 3, "n": 1,
+        "a": "row", "b": "row", "c": "row", "batch": 1, "shared_b": false, "source": "normal",
+    });
+    let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f64", "dir": dir.path() } });
+    assert_eq!(ask(cell), "Ready");
+    assert!(ask("Verify".into())["Seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(fs::read(dir.path().join("c")).unwrap(), bytes(&[50.0, 122.0]));
+    assert!(
+        ask(serde_json::json!({ "Time": { "calls": 3, "warm_up": true } }))["Seconds"].as_f64().unwrap()
+            > 0.0
+    );
+    drop(to);
+    assert!(child.wait().unwrap().success());
+}
+
+/// Another type is never taken for f32.
+#[test]
+fn a_child_refuses_an_unknown_type() {
+    let apart = ["apart", "--kernel", "gemm", "--threads", "1", "--families", "memory", "--dtype", "f16"];
+    let out = lab().args(apart).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("\"f16\", expected f32 or f64"), "{}", text(&out.stderr));
+
+    let mut worker = lab();
+    worker.args(["worker", "--kernel", "gemm", "--threads", "1"]).stdin(Stdio::piped());
+    let mut child = worker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let shape = serde_json::json!({
+        "name": "1x1x1", "group": "custom", "m": 1, "k": 1, "n": 1,
+        "a": "row", "b": "row", "c": "row", "batch": 1, "shared_b": false, "source": "normal",
+    });
+    let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f16", "dir": "." } });
+    writeln!(child.stdin.take().unwrap(), "{cell}").unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), String::new()));
+    assert!(text(&out.stderr).contains("f16"), "{}", text(&out.stderr));
+}

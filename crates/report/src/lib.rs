@@ -1,0 +1,33 @@
+//! What `cargo xtask bench` and `conform` find out, as data and as text.
+//!
+//! [`Report`] is a run of `bench`: settings (an element type on a number of threads), cells (a shape in a setting),
+//! rows (a kernel in a cell), samples. Every figure follows from the samples ([`Report::finish`]), and [`render`]
+//! writes them down. [`Record`] is a run of `conform`, and [`publish`] the table of many of them. [`groups`] is the
+//! catalogue of shapes.
+//!
+//! Nothing here measures, starts a process or touches a file.
+#![forbid(unsafe_code)]
+
+mod dtype;
+mod figures;
+#[cfg(test)]
+mod fixtures;
+pub mod groups;
+mod machine;
+mod owner;
+pub mod publish;
+mod record;
+pub mod render;
+mod roofline;
+mod schema;
+mod shape;
+pub mod stats;
+
+pub use dtype::{Dtype, UnknownDtype};
+pub use groups::ShapeError;
+pub use machine::{ASSUMED_CACHES, Cache, Machine};
+pub use owner::Owner;
+pub use record::{Checked, Record, RecordError};
+pub use roofline::{Level, Limit, limit};
+pub use schema::{Cell, Check, Conformance, Outcome, Report, Row, SCHEMA, Sample, Setting, Summary};
+pub use shape::{Layout, Shape, Source};

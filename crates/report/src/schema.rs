@@ -1,0 +1,176 @@
+//! The schema of `report.json`: what a run of `bench` found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dtype::Dtype;
+use crate::machine::Machine;
+use crate::owner::Owner;
+use crate::roofline::{Level, Limit};
+use crate::shape::Shape;
+use crate::stats::Quartiles;
+
+/// The version of the JSON; it grows when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 2;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`] of the program that wrote it.
+    pub schema: u32,
+    /// Seconds since 1970.
+    pub started: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether it had to end within a minute.
+    pub quick: bool,
+    /// Of the operands and of the order of the kernels.
+    pub seed: u64,
+    /// Most rounds of a cell.
+    pub rounds: usize,
+    /// Where the images came from.
+    pub data: String,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What the conformance kit said of each kernel before.
+    pub conformance: Vec<Conformance>,
+    /// Element types and thread counts, in the order in which they were measured.
+    pub settings: Vec<Setting>,
+    /// Every product in every setting.
+    pub cells: Vec<Cell>,
+    /// What a reader of the figures must know.
+    pub notes: Vec<String>,
+}
+
+/// The outcome of the conformance kit for one kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conformance {
+    /// The kernel's name.
+    pub kernel: String,
+    /// Whose kernel it is. The JSON has had it as `family` from the start.
+    #[serde(rename = "family")]
+    pub owner: Owner,
+    /// The element type.
+    pub dtype: Dtype,
+    /// Threads of the kernels.
+    pub threads: usize,
+    /// Cases that ran.
+    pub cases: usize,
+    /// Empty if all passed; else what failed first.
+    pub failure: String,
+}
+
+/// An element type on a number of threads, with the limits measured beside its cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The element type.
+    pub dtype: Dtype,
+    /// Threads of the kernels.
+    pub threads: usize,
+    /// The levels of memory.
+    pub levels: Vec<Level>,
+}
+
+/// The kernels on one product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The product.
+    pub shape: Shape,
+    /// The element type.
+    pub dtype: Dtype,
+    /// Threads of the kernels.
+    pub threads: usize,
+    /// GFLOP/s of the FMA loop, one reading for each round.
+    pub fma: Vec<f64>,
+    /// Share of CPU time stolen during the cell, 0 to 1.
+    pub steal: Option<f64>,
+    /// Filled in by [`Report::finish`].
+    pub limit: Option<Limit>,
+    /// Its kernels.
+    pub rows: Vec<Row>,
+}
+
+/// One kernel in a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The kernel's name.
+    pub kernel: String,
+    /// Whose kernel it is. The JSON has had it as `family` from the start.
+    #[serde(rename = "family")]
+    pub owner: Owner,
+    /// What runs behind the name, if the name does not say it.
+    pub detail: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether the kernel failed the conformance kit or the check of this cell: shown, never ranked.
+    pub failed: bool,
+    /// The check of its first result, if it ran.
+    pub check: Option<Check>,
+    /// Calls in each sample.
+    pub calls: u64,
+    /// The timed batches, in the order in which they were taken.
+    pub samples: Vec<Sample>,
+    /// Filled in by [`Report::finish`].
+    pub summary: Option<Summary>,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state", content = "why")]
+pub enum Outcome {
+    /// It has samples.
+    Measured,
+    /// Why it was not worth measuring.
+    Skipped(String),
+    /// What is missing.
+    Unavailable(String),
+    /// What went wrong.
+    Failed(String),
+}
+
+/// What comparing a kernel's result with its reference found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Whether every element is within the bound γ(k + 3)·|A||B|.
+    pub passed: bool,
+    /// The largest error as a share of the bound: over all elements for f32, over the anchors for f64.
+    pub error_ratio: f64,
+}
+
+/// A timed batch of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The round of the cell, from 0.
+    pub round: usize,
+    /// Seconds per call.
+    pub seconds: f64,
+    /// The canary's GFLOP/s just before and just after.
+    pub canary: (f64, f64),
+}
+
+/// The figures of a measured row, in GFLOP/s unless they say otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The fastest sample is `all.max`.
+    pub all: Quartiles,
+    /// The median of the quiet samples, if there are any.
+    pub quiet_median: Option<f64>,
+    /// Samples taken in a quiet moment.
+    pub quiet: usize,
+    /// All samples.
+    pub samples: usize,
+    /// Whether there are too few quiet samples to rely on their median.
+    pub few_quiet: bool,
+    /// The best sample as a share of the cell's limit.
+    pub of_limit: f64,
+    /// Best sample over the best sample of the naive loops on one thread.
+    pub times_naive: Option<f64>,
+    /// Best sample over that of the best peer or BLAS in the cell.
+    pub times_peer: Option<f64>,
+}
+
+impl Row {
+    /// GFLOP/s of the fastest sample; `None` for a row that may not be ranked.
+    pub fn best(&self) -> Option<f64> {
+        self.summary.filter(|_| !self.failed).map(|s| s.all.max)
+    }
+}

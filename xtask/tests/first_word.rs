@@ -1,0 +1,98 @@
+//! The first word of a newcomer is answered without a build: with a cargo that cannot be started.
+
+use std::process::{Command, Output};
+
+const NO_CARGO: &str = "a-cargo-that-must-not-run";
+
+/// The exit status, what was printed, and what was said to be wrong.
+fn xtask(args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(args).env("CARGO", NO_CARGO).env_remove("MATMUL_REQUIRE").env_remove("MATMUL_MAX_ISA");
+    let Output { status, stdout, stderr } = command.output().expect("xtask starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// What the tests below rely on: anything that needs a build says that it could not have one.
+#[test]
+fn a_run_needs_cargo() {
+    for args in [
+        &["bench", "--quick", "--blas", "none"][..],
+        &["conform", "--blas", "none"],
+        &["lesson", "--blas", "none"],
+        &["bench", "--blas", "none", "--blas-lib", "x.so", "--kernels", "x"],
+    ] {
+        let (status, stdout, stderr) = xtask(args);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert!(stderr.contains(&format!("cannot start {NO_CARGO}")), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let (status, stdout, _) = xtask(&["--help"]);
+    assert_eq!(status, Some(0));
+    assert!(stdout.contains("Usage: cargo xtask <COMMAND>") && stdout.contains("bench"), "{stdout}");
+    for (task, options) in [
+        ("bench", &["--blas <BLAS>", "--quick", "--from", "[possible values: f32, f64]"][..]),
+        ("conform", &["--blas <BLAS>", "--plan", "--target <TRIPLE>", "--emulate", "--publish"]),
+        ("lesson", &["--blas <BLAS>", "--update", "--from"]),
+    ] {
+        for help in ["--help", "-h"] {
+            let (status, stdout, stderr) = xtask(&[task, help]);
+            assert_eq!((status, stderr.as_str()), (Some(0), ""), "{task}");
+            assert!(stdout.contains(&format!("Usage: cargo xtask {task} [OPTIONS]")), "{stdout}");
+            for option in options {
+                assert!(stdout.contains(option), "{option} is not in\n{stdout}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_has_kernels_and_shapes() {
+    let (status, stdout, stderr) = xtask(&["bench", "--list", "--threads", "1", "--blas", "none"]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    for name in [
+        "kernels on 1 thread:",
+        "naive-broadcast",
+        "matrixmultiply",
+        "simd-neon",
+        "blas                 unavailable: left out by --blas none",
+        "64x784x50",
+        "512x512x512/tn",
+        "64x(64x64x64)",
+    ] {
+        assert!(stdout.contains(name), "{name} is not in\n{stdout}");
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_named() {
+    for (args, words) in [
+        (&["bench", "--fast"][..], &["--fast", "Usage: cargo xtask bench"][..]),
+        (&["bench", "--dtype", "f16"], &["f16", "f32, f64"]),
+        (&["bench", "--cell", "-1"], &["-1"]),
+        (&["bench", "--cell", "0"], &["expected 0 to 1e6 seconds"]),
+        (&["bench", "--shapes", "mnist,5x5"], &["\"5x5\"", "50000x784x10"]),
+        (&["bench", "--list", "--shapes", "5x5"], &["\"5x5\""]),
+        (&["bench", "--kernels", "fsat"], &["\"fsat\"", "matrixmultiply"]),
+        (&["bench", "--threads", "0"], &["thread count 0"]),
+        (&["bench", "--threads", "100000"], &["thread count 100000"]),
+        (&["bench", "--blas", "mkl"], &["mkl", "system, bundled, none"]),
+        (&["conform", "--kernels", "fsat"], &["\"fsat\"", "simd-portable"]),
+        (&["conform", "--plan", "some"], &["some", "glance"]),
+        (&["conform", "--case", "edges f16 m=1 n=1 k=1"], &["f16"]),
+        (&["conform", "--check"], &["--publish", "Usage: cargo xtask conform"]),
+        (&["conform", "--target", "x"], &["\"x\"", "s390x"]),
+        (&["lesson", "--sed", "1"], &["--sed", "Usage: cargo xtask lesson"]),
+        (&["bnech"], &["bnech"]),
+    ] {
+        let (status, stdout, stderr) = xtask(args);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+        for word in words {
+            assert!(stderr.contains(word), "{args:?}: {word} is not in\n{stderr}");
+        }
+        assert!(!stderr.contains(NO_CARGO), "{args:?}: {stderr}");
+    }
+}
