@@ -33,7 +33,7 @@ const INTERNAL: [(&str, &[&str]); 14] = [
     ("matmul-naive", &["matmul-core"]),
     ("matmul-blocked", &["matmul-core"]),
     ("matmul-simd", &["matmul-core", "matmul-blocked"]),
-    ("matmul-parallel", &["matmul-core", "matmul-blocked"]),
+    ("matmul-parallel", &["matmul-core", "matmul-blocked", "matmul-simd"]),
     ("matmul-blas", &["matmul-core"]),
     ("matmul-peers", &["matmul-core"]),
     ("matmul-conformance", &["matmul-core"]),

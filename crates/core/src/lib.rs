@@ -49,14 +49,16 @@ mod error;
 mod fold;
 mod kernel;
 mod matrix;
+mod problem;
 mod view;
 
 pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use element::{Element, Real};
 pub use error::Error;
 pub use fold::Fold;
-pub use kernel::{Availability, Kernel, Problem, Promise, Sizes, Summation};
+pub use kernel::{Availability, Kernel, Promise, Sizes, Summation};
 pub use matrix::Matrix;
+pub use problem::Problem;
 pub use view::{MatMut, MatRef};
 
 /// Products are summed in chunks of this many terms; a chunk is one chain of fused multiply-adds in the order of
