@@ -3,6 +3,7 @@
 //! Builds each program of `alone/`, in a fresh target directory where the build is timed. Seconds are this machine's and
 //! are only reported; bytes of machine code are compared with those in docs/size.md and with the limits below.
 
+mod figures;
 mod page;
 
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use clap::Args;
 use object::{Object, ObjectSection};
 
 use crate::{cargo, root};
+use figures::{EMPTY, Error, Row, Seconds};
 use page::Page;
 
 /// A program of `alone/`.
@@ -26,9 +28,6 @@ struct Program {
     /// Bytes of machine code that it may add to a program.
     limit: Option<u64>,
 }
-
-/// The program without a product, from which the others' machine code is counted.
-const EMPTY: &str = "empty";
 
 /// Every program and its limit.
 const PROGRAMS: [Program; 6] = [
@@ -62,61 +61,6 @@ pub(crate) struct Options {
     /// Fail if machine code is over its limit, or differs from docs/size.md by more than 10 %. Times no builds
     #[arg(long)]
     check: bool,
-}
-
-/// Why the figures could not be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("cannot start {program}: {source}")]
-    Spawn { program: String, source: io::Error },
-    #[error(
-        "alone/{program}: `{command}` failed:\n{output}If its Cargo.lock is what is wrong: \
-         cargo update --workspace --offline --manifest-path alone/{program}/Cargo.toml"
-    )]
-    Build { program: &'static str, command: String, output: String },
-    #[error(
-        "alone/{program}: expected a new build after a touch of main.rs, found that cargo built nothing:\n{output}"
-    )]
-    NotRebuilt { program: &'static str, output: String },
-    #[error("cannot {verb} {}: {source}", path.display())]
-    File { verb: &'static str, path: PathBuf, source: io::Error },
-    #[error("{}: expected an executable in ELF, Mach-O or PE, found {source}", path.display())]
-    NotExecutable { path: PathBuf, source: object::Error },
-    #[error("{}: expected a section of machine code named {expected}, found {found}", path.display())]
-    NoCode { path: PathBuf, expected: &'static str, found: String },
-    #[error("no docs/size.md to compare with; `cargo xtask size --write` writes it")]
-    NoPage,
-    #[error("docs/size.md: expected {expected}, found {found}")]
-    BadPage { expected: String, found: String },
-}
-
-impl Error {
-    fn file(verb: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Error::File { verb, path: path.to_owned(), source }
-    }
-}
-
-/// Seconds of builds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Seconds {
-    /// A release build from nothing, the dependencies downloaded.
-    fresh: f64,
-    /// A release build after a change of main.rs.
-    again: f64,
-    /// A debug build after a change of main.rs, with [`OPTIMISED_DEPENDENCIES`].
-    debug: f64,
-}
-
-/// A program's figures.
-#[derive(Clone, Debug, PartialEq)]
-struct Row {
-    name: String,
-    /// `None` where builds were not timed.
-    seconds: Option<Seconds>,
-    /// Bytes of machine code; in all rows but that of `empty`, more than `empty` has.
-    code: u64,
-    /// Bytes of the executable without symbols.
-    file: u64,
 }
 
 /// Builds, prints the table, and writes or checks. 1 if a check failed.
@@ -298,12 +242,8 @@ fn differences(page: &[Row], now: &[Row]) -> Result<Vec<String>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::figures::row;
     use super::*;
-
-    pub(super) fn row(name: &str, code: u64) -> Row {
-        let seconds = Some(Seconds { fresh: 12.34, again: 0.5, debug: 0.25 });
-        Row { name: name.into(), seconds, code, file: 1_234_567 }
-    }
 
     #[test]
     fn every_program_is_in_the_table() {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{EMPTY, Error, Row};
+use super::figures::{EMPTY, Error, Row};
 
 /// Where the figures were taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn parse_row(line: &str) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::row;
+    use super::super::figures::row;
     use super::*;
 
     fn page() -> Page {
