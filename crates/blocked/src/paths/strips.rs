@@ -62,7 +62,7 @@ unsafe fn strip<T: Element>(function: StripFn<T>, t: &Raw<T>, i: Span, p: Span) 
     // SAFETY: the caller's promise. All of the buffer's rows that are written to C were written before.
     unsafe {
         if t.c_rs == 1 {
-            return function(t, i, p, t.c.offset(i.at as isize), t.c_cs);
+            return function(t, i, p, t.c.add(i.at), t.c_cs);
         }
         let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_PART * MAX_VECTORS * MAX_LANES];
         let totals = totals.as_mut_ptr().cast();
