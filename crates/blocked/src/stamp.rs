@@ -1,14 +1,48 @@
 //! The one macro: what an instruction set compiles for itself, and the table of it.
 
-/// `engine!(NAME: Engine<f32> = run_f32, facts, Vector, Across, tile_name(rows), [attributes], columns [..], strips [..])`
-/// stamps the static `NAME` of an [`Engine`](crate::Engine): the inner function of each path, with the target features
-/// enabled, on `Vector`; packing and products with a single column load `Across` across rows.
+/// Stamps a static [`Engine`](crate::Engine): the inner function of each path, compiled with target features, on
+/// vectors.
 ///
-/// The tile has `rows` rows and two vectors of columns. `columns` are the numbers of columns that rows in lanes take,
-/// from 2 without gaps; `strips` are (columns, vectors) of the facts' strips and of what they leave.
+/// ```
+/// use matmul_blocked::plan::{Facts, Limits};
+/// use matmul_blocked::vector::Lanes;
+/// use matmul_blocked::{Kernel, MatMut, MatRef, engine, portable_facts, run_f32};
+///
+/// engine! {
+///     /// Attributes and a visibility may stand before the name.
+///     F32: Engine<f32> = run_f32;
+///     facts Facts { isa: "four", lanes: 4, across: 4, mr: 3, rows: 3, ..portable_facts::<f32>() };
+///     features [];
+///     vector Lanes<f32, 4>, across Lanes<f32, 4>;
+///     tile f32_3x8_four, 3 rows;
+///     columns [2 3];
+///     strips [];
+/// }
+///
+/// let (a, b, mut c) = ([1.0f32; 50], [2.0f32; 150], [0.0f32; 30]);
+/// let (a, b) = (MatRef::from_row_major(&a, 10, 5)?, MatRef::from_row_major(&b[..15], 5, 3)?);
+/// Kernel::gemm(&F32, 1.0, a, b, 0.0, MatMut::from_row_major(&mut c, 10, 3)?)?;
+/// assert_eq!(c, [10.0; 30]);
+/// # Ok::<(), matmul_blocked::Error>(())
+/// ```
+///
+/// All lines are needed, in this order:
+///
+/// - behind `=`, the function through which work enters the engine, compiled in the crate that has it;
+/// - `facts`: a constant [`Facts`]. What is stamped must agree with it, or the program does not compile;
+/// - `features`: `[#[target_feature(enable = "avx2,fma")]]`, or `[]` for any CPU;
+/// - `vector`: a type with [`Operand`](crate::vector::Operand), for all paths but one; `across`: one with
+///   [`Transpose`](crate::vector::Transpose), for packing and products with a single column. `vector` needs `Transpose`
+///   too if there are `columns`;
+/// - `tile`: the name of the tile's function, which is its name in assembly too, and its rows, a literal. It has two
+///   vectors of columns;
+/// - `columns`: the numbers of columns that rows in lanes take besides a single one, from 2 without gaps: as many as the
+///   facts' `rows` say;
+/// - `strips`: `(columns, vectors)` of each part of the facts' strips, and `(columns, 1)` for the rows that they leave.
 ///
 /// # Safety
-/// The static must be given out only where the CPU has the features that the attributes enable.
+/// Safe code may get a reference to the static only where the CPU has the features. The macro cannot ask for `unsafe`:
+/// who writes `features` vouches for it.
 #[macro_export]
 macro_rules! engine {
     (
@@ -103,15 +137,14 @@ macro_rules! engine {
             const {
                 assert!(FACTS.lanes == <$vector as Vector<<$t as Element>::Out>>::LANES);
                 assert!(FACTS.across == <$across as Vector<<$t as Element>::Out>>::LANES);
-                assert!(FACTS.mr == $mr && FACTS.vectors == 2 && FACTS.mr * FACTS.nr() <= STAGE);
-                assert!(FACTS.size == size_of::<$t>() && FACTS.lanes <= MAX_LANES);
+                assert!(FACTS.size == size_of::<$t>() && FACTS.mr == $mr);
+                check(&FACTS, &[$($n),*], &[$(($columns, $vectors)),*]);
             };
             const ROWS: &[[RowsFn<$t>; 2]] = &[
                 [column_groups, column_groups],
                 [one_column, one_column],
                 $([several::<$n, { rows::ANY }>, several::<$n, { rows::UNIT }>],)*
             ];
-            const { assert!(FACTS.rows + 1 == ROWS.len()) };
             let functions = Functions {
                 tile: $tile,
                 pack,
@@ -130,12 +163,117 @@ macro_rules! engine {
     };
 }
 
+/// Holds what is stamped against the facts and against the buffers of the paths.
+///
+/// # Panics
+/// In a constant, so that it is an error of the compiler, if they do not agree.
+pub const fn check(facts: &Facts, columns: &[usize], strips: &[(usize, usize)]) {
+    assert!(facts.lanes.is_power_of_two() && facts.lanes <= MAX_LANES, "lanes");
+    assert!(facts.across <= MAX_LANES, "lanes across rows");
+    assert!(facts.mr >= 1 && facts.mr <= tile::MAX_ROWS, "rows of the tile");
+    assert!(facts.vectors == 2 && facts.mr * facts.nr() <= STAGE, "elements of the tile");
+    assert!(facts.rows == columns.len() + 1, "`columns` has not as many as the facts");
+    assert!(facts.rows <= rows::MAX_COLUMNS, "too many columns for rows in lanes");
+    let mut i = 0;
+    while i < columns.len() {
+        assert!(columns[i] == i + 2, "`columns` counts from 2 without gaps");
+        i += 1;
+    }
+    let mut i = 0;
+    while i < facts.strips.len() {
+        let Strips { left, right, vectors } = facts.strips[i];
+        assert!(left >= 1 && left + right == i + 2, "the facts' strips count columns from 2 without gaps");
+        assert!(left <= strips::MAX_PART && right <= strips::MAX_PART, "too many columns for a strip");
+        assert!(vectors >= 1 && vectors <= strips::MAX_VECTORS, "too many vectors for a strip");
+        assert!(has(strips, (left, vectors)) && has(strips, (left, 1)), "a left part is not in `strips`");
+        let none = right == 0;
+        assert!(
+            none || (has(strips, (right, vectors)) && has(strips, (right, 1))),
+            "a right part is not in `strips`"
+        );
+        i += 1;
+    }
+}
+
+const fn has(strips: &[(usize, usize)], strip: (usize, usize)) -> bool {
+    let mut i = 0;
+    while i < strips.len() {
+        if strips[i].0 == strip.0 && strips[i].1 == strip.1 {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 pub use matmul_core::{Element, Fold, MatRef};
 
 pub use crate::engine::{Engine, Functions, RowsFn};
 pub use crate::memory::pack::pack_panel;
 pub use crate::paths::{column, dot, rows, strips, tile};
-pub use crate::plan::{Facts, GROUPS, STAGE};
+pub use crate::plan::{Facts, GROUPS, STAGE, Strips};
 pub use crate::probe;
 pub use crate::raw::{Raw, Span};
 pub use crate::vector::{MAX_LANES, Vector};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Limits;
+
+    const FACTS: Facts = Facts {
+        isa: "test",
+        dtype: "f32",
+        size: 4,
+        lanes: 4,
+        across: 4,
+        mr: 6,
+        vectors: 2,
+        rows: 3,
+        strips: &[Strips { left: 2, right: 0, vectors: 4 }, Strips { left: 2, right: 1, vectors: 3 }],
+        limits: Limits::AVX2,
+    };
+    const STRIPS: &[(usize, usize)] = &[(2, 4), (2, 3), (1, 3), (2, 1), (1, 1)];
+
+    #[test]
+    fn what_agrees_is_let_through() {
+        check(&FACTS, &[2, 3], STRIPS);
+        check(&Facts { rows: 1, strips: &[], mr: tile::MAX_ROWS, ..FACTS }, &[], &[]);
+    }
+
+    /// Each of these would be undefined behaviour, a panic in a product, or a path that is never taken.
+    #[test]
+    fn what_disagrees_is_refused() {
+        let refused = |facts: Facts, columns: &[usize], strips: &[(usize, usize)]| {
+            std::panic::catch_unwind(|| check(&facts, columns, strips)).is_err()
+        };
+        let facts = [
+            Facts { lanes: 3, ..FACTS },
+            Facts { lanes: 2 * MAX_LANES, ..FACTS },
+            Facts { across: 2 * MAX_LANES, ..FACTS },
+            Facts { mr: tile::MAX_ROWS + 1, ..FACTS },
+            Facts { vectors: 1, ..FACTS },
+            Facts { rows: 4, ..FACTS },
+            Facts { strips: &[Strips { left: 3, right: 0, vectors: 3 }], ..FACTS },
+        ];
+        for facts in facts {
+            assert!(refused(facts, &[2, 3], STRIPS), "{facts:?}");
+        }
+        // What is stamped in full, but too much for the buffers.
+        const TALL: Facts = Facts { strips: &[Strips { left: 2, right: 0, vectors: 9 }], ..FACTS };
+        assert!(refused(TALL, &[2, 3], &[(2, 9), (2, 1)]));
+        const fn one(left: usize) -> Strips {
+            Strips { left, right: 0, vectors: 1 }
+        }
+        const WIDE: Facts = Facts { strips: &[one(2), one(3), one(4), one(5), one(6), one(7)], ..FACTS };
+        assert!(refused(WIDE, &[2, 3], &[(2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1)]));
+        assert!(refused(FACTS, &[3, 2], STRIPS));
+        assert!(refused(Facts { rows: 11, ..FACTS }, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11], STRIPS));
+        // Each entry is needed.
+        for without in 0..STRIPS.len() {
+            let mut strips = STRIPS.to_vec();
+            strips.remove(without);
+            assert!(refused(FACTS, &[2, 3], &strips), "{strips:?}");
+        }
+    }
+}

@@ -131,8 +131,9 @@ pub fn all<T: Real>() -> Vec<Box<dyn Kernel<T>>> {
         Box::new(matmul_naive::Broadcast),
         Box::new(matmul_blocked::Blocked::new()),
     ];
-    let isas = [Isa::Avx2, Isa::Avx512, Isa::Neon];
-    kernels.extend(isas.map(|isa| Box::new(Simd::with_isa(isa)) as Box<dyn Kernel<T>>));
+    // `blocked` is the better of the portable ones.
+    let isas = Isa::ALL.iter().filter(|isa| !matches!(isa, Isa::Portable | Isa::PortableFma));
+    kernels.extend(isas.map(|&isa| Box::new(Simd::with_isa(isa)) as Box<dyn Kernel<T>>));
     kernels.push(Box::new(Simd::new()));
     kernels.push(Box::new(Simd::new().fast()));
     #[cfg(feature = "parallel")]

@@ -15,9 +15,9 @@ use crate::raw::{Raw, Span, all};
 use crate::vector::{MAX_LANES, Operand, prefetch};
 
 /// The most vectors of a strip.
-const MAX_VECTORS: usize = 8;
+pub const MAX_VECTORS: usize = 8;
 /// The most columns of a part.
-const MAX_PART: usize = 6;
+pub const MAX_PART: usize = 6;
 
 /// Computes the product. A chunk of k goes over all strips before the next: its 256 columns of A lie in as many pages,
 /// which the second-level TLB holds; all of k would be 4000 pages at 4000 × 4000.

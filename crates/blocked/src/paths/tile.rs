@@ -9,13 +9,16 @@ use matmul_core::{Element, Fold};
 use crate::raw::{Raw, Span};
 use crate::vector::{Operand, Vector, folded};
 
+/// The most rows of a tile: there is an instance for each number up to that.
+pub const MAX_ROWS: usize = 14;
+
 /// Sums one chunk of k, at most 256 terms, into a tile of up to MR rows and two vectors of columns. Rows of B and C are
 /// contiguous; A may have any strides. Call it from a function with the vector's target features: everything below is
 /// inlined into it.
 ///
 /// # Safety
-/// The contract of [`Raw`] holds, the CPU has `V`'s instructions, 1 ≤ m ≤ `MR` ≤ 14, 1 ≤ n ≤ `2 * V::LANES`, and b_cs
-/// and c_cs count as 1 whatever they are.
+/// The contract of [`Raw`] holds, the CPU has `V`'s instructions, 1 ≤ m ≤ `MR` ≤ [`MAX_ROWS`], 1 ≤ n ≤ `2 * V::LANES`,
+/// and b_cs and c_cs count as 1 whatever they are.
 #[inline(always)]
 pub unsafe fn run<T: Element, V: Operand<T>, const MR: usize>(t: &Raw<T>, fold: Fold<T::Out>) {
     const { assert!(T::STEP == 1, "a type that is multiplied several terms at a time needs a loop of its own") };
