@@ -16,7 +16,8 @@ use clap::Args;
 use object::{Object, ObjectSection};
 
 use crate::{cargo, root};
-use figures::{EMPTY, Error, Row, Seconds};
+pub(crate) use figures::Error;
+use figures::{EMPTY, Row, Seconds};
 use page::Page;
 
 /// A program of `alone/`.

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
-use crate::isa::Isa;
+use crate::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x8(__m256);

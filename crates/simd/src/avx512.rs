@@ -8,8 +8,8 @@ use core::arch::x86_64::*;
 use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
+use crate::Isa;
 use crate::avx2::{F32x8, F64x4};
-use crate::isa::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x16(__m512);

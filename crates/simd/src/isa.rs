@@ -1,97 +1,10 @@
-//! The table of instruction sets, and the choice made once per process.
+//! The names of instruction sets, and the choice of one, made once per process.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use matmul_blocked::plan::{Facts, Limits, Strips};
-use matmul_blocked::{Engines, portable, portable_facts, portable_fma_facts};
-use matmul_core::Element;
-
-/// The instruction sets, lowest first: one line each, and one file each.
-macro_rules! isa_table {
-    ($($(#[$cfg:meta])? $isa:ident = $name:literal, $needs:literal, $facts:expr, $engines:expr;)*) => {
-        /// An instruction set that has engines of its own.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Isa {
-            $(#[doc = concat!("`", $name, "`: needs ", $needs, ".")] $isa,)*
-        }
-
-        impl Isa {
-            /// All of them, lowest first.
-            pub const ALL: &[Isa] = &[$(Isa::$isa),*];
-
-            /// The name in `MATMUL_MAX_ISA`.
-            pub const fn name(self) -> &'static str {
-                match self { $(Isa::$isa => $name,)* }
-            }
-
-            /// The name of its kernel, [`Simd::with_isa`](crate::Simd::with_isa).
-            pub const fn kernel_name(self) -> &'static str {
-                match self { $(Isa::$isa => concat!("simd-", $name),)* }
-            }
-
-            /// What a machine must have.
-            pub const fn needs(self) -> &'static str {
-                match self { $(Isa::$isa => $needs,)* }
-            }
-
-            /// What a plan knows of its engine for `T`. On any host, whether or not it has the instruction set.
-            pub const fn facts<T: Element>(self) -> Facts {
-                match self { $(Isa::$isa => $facts,)* }
-            }
-
-            /// Its engines, if this CPU and build have it: the proof that the CPU has the instructions.
-            pub fn engines(self) -> Option<&'static Engines> {
-                match self {
-                    $($(#[$cfg])? Isa::$isa => $engines,)*
-                    #[allow(unreachable_patterns)]
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-isa_table! {
-    Portable = "portable", "nothing", portable_facts::<T>(), Some(portable());
-    #[cfg(target_arch = "x86_64")]
-    PortableFma = "portable-fma", "an x86-64 CPU with AVX2 and FMA", portable_fma_facts::<T>(), matmul_blocked::portable_fma();
-    #[cfg(target_arch = "x86_64")]
-    Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA",
-        facts::<T>("avx2", 32, 32, 6, Strips::OF_16, Limits::AVX2), crate::avx2::engines();
-    #[cfg(target_arch = "x86_64")]
-    Avx512 = "avx512", "an x86-64 CPU with AVX-512F",
-        facts::<T>("avx512", 64, 32, 12, Strips::OF_32, Limits::AVX512), crate::avx512::engines();
-    #[cfg(target_arch = "aarch64")]
-    Neon = "neon", "an AArch64 CPU with NEON",
-        facts::<T>("neon", 16, 16, 12, Strips::OF_32, Limits::NEON), crate::neon::engines();
-}
-
-/// The facts of an instruction set with vectors of so many bytes, so many of the ones that are loaded across rows, and
-/// tiles of `mr` rows and two vectors.
-const fn facts<T: Element>(
-    isa: &'static str,
-    vector: usize,
-    across: usize,
-    mr: usize,
-    strips: &'static [Strips],
-    limits: Limits,
-) -> Facts {
-    let size = size_of::<T>();
-    Facts {
-        isa,
-        dtype: T::NAME,
-        size,
-        lanes: vector / size,
-        across: across / size,
-        mr,
-        vectors: 2,
-        rows: 10,
-        strips,
-        limits,
-    }
-}
+use crate::Isa;
 
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

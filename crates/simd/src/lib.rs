@@ -5,7 +5,7 @@
 //! `MATMUL_REQUIRE=avx512` makes a missing one an error. The result's bits are the same on every one of them.
 //!
 //! Each instruction set is one file (`avx2.rs`, `avx512.rs`, `neon.rs`: a register of floats) and one line of the
-//! table in `isa.rs`. The hot loop is written once for all of them, in `matmul-blocked`'s `paths/tile.rs`.
+//! table below. The hot loop is written once for all of them, in `matmul-blocked`'s `paths/tile.rs`.
 //!
 //! ```
 //! use matmul_simd::{Kernel, MatMut, MatRef, Simd};
@@ -18,6 +18,9 @@
 //! # Ok::<(), matmul_simd::Error>(())
 //! ```
 
+#[macro_use]
+mod table;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -27,11 +30,29 @@ mod isa;
 mod neon;
 pub mod probe;
 
-use matmul_blocked::{Engines, Serial};
+use matmul_blocked::plan::{Limits, Strips};
+use matmul_blocked::{Engines, Serial, portable, portable_facts, portable_fma_facts};
 use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
+use table::facts;
 
-pub use isa::{Isa, UnknownIsa};
+pub use isa::UnknownIsa;
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
+
+isa_table! {
+    Portable = "portable", "nothing", portable_facts::<T>(), Some(portable());
+    #[cfg(target_arch = "x86_64")]
+    PortableFma = "portable-fma", "an x86-64 CPU with AVX2 and FMA", portable_fma_facts::<T>(),
+        matmul_blocked::portable_fma();
+    #[cfg(target_arch = "x86_64")]
+    Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA",
+        facts::<T>("avx2", 32, 32, 6, Strips::OF_16, Limits::AVX2), crate::avx2::engines();
+    #[cfg(target_arch = "x86_64")]
+    Avx512 = "avx512", "an x86-64 CPU with AVX-512F",
+        facts::<T>("avx512", 64, 32, 12, Strips::OF_32, Limits::AVX512), crate::avx512::engines();
+    #[cfg(target_arch = "aarch64")]
+    Neon = "neon", "an AArch64 CPU with NEON",
+        facts::<T>("neon", 16, 16, 12, Strips::OF_32, Limits::NEON), crate::neon::engines();
+}
 
 /// The SIMD kernel on the calling thread.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use core::arch::aarch64::*;
 use matmul_blocked::vector::{Rows, Transpose, Vector};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
-use crate::isa::Isa;
+use crate::Isa;
 
 #[derive(Clone, Copy)]
 pub(crate) struct F32x4(float32x4_t);
