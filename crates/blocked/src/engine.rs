@@ -45,6 +45,28 @@ pub struct Functions<T: Element> {
     pub run: fn(&Engine<T>, Work<'_, T>, Summation, &dyn Join),
 }
 
+impl<T: Element> Functions<T> {
+    /// A tile, its packing and the way to them, and nothing else: enough for every product. The facts have 0 `rows` and no
+    /// strips; no peak can be measured.
+    pub const fn of_tile(
+        tile: TileFn<T>,
+        pack: PackFn<T>,
+        run: fn(&Engine<T>, Work<'_, T>, Summation, &dyn Join),
+    ) -> Self {
+        Self {
+            tile,
+            pack,
+            rows: &[],
+            strips: &[],
+            column: None,
+            dot: None,
+            fma_chain: |_| 0,
+            read: |_, _| 0,
+            run,
+        }
+    }
+}
+
 /// The functions of one instruction set for one element type, and their facts.
 ///
 /// A reference is the proof that this CPU has the instructions: whoever has the statics gives one out only after

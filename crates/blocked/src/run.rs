@@ -220,7 +220,9 @@ impl<'a, T: Element> Part<'a, T> {
     /// As for [`carry_out`].
     unsafe fn run(self, context: &Context<'_, T>) {
         let (engine, t) = (context.engine, self.raw);
-        let body = t.n - self.edge;
+        // A cut by rows may leave the last piece with fewer rows than lanes; tiles take them all.
+        let edge = if t.m >= engine.facts().group_rows(self.edge) { self.edge } else { 0 };
+        let body = t.n - edge;
         // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
         unsafe {
             match &context.plan.body {
@@ -236,8 +238,8 @@ impl<'a, T: Element> Part<'a, T> {
                 }
                 Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(&t),
             }
-            if self.edge > 0 {
-                rows::run(engine, &t.columns(Span { at: body, len: self.edge }));
+            if edge > 0 {
+                rows::run(engine, &t.columns(Span { at: body, len: edge }));
             }
         }
     }

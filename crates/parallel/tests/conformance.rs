@@ -1,9 +1,7 @@
 //! The loops on rayon's threads: certified at 1 to 8 threads, inside and outside pools.
 
 use matmul_blocked::plan::Limits;
-use matmul_blocked::{
-    Blocked, Engine, Functions, PackFn, Raw, TileFn, panel, portable, portable_facts, run_f64,
-};
+use matmul_blocked::{Blocked, Engine, Functions, Raw, panel, portable, portable_facts, run_f64};
 use matmul_conformance::{Plan, check, check_same_bits};
 use matmul_core::{
     BatchMut, BatchProblem, BatchRef, Fold, Kernel, MatMut, MatRef, Problem, Promise, Real, Sizes, Summation,
@@ -177,17 +175,7 @@ impl Kernel<f64> for Broken {
 
 #[test]
 fn a_panic_reaches_the_caller_and_leaves_the_pool_usable() {
-    let functions = Functions {
-        tile: broken as TileFn<f64>,
-        pack: panel::<f64> as PackFn<f64>,
-        rows: &[],
-        strips: &[],
-        column: None,
-        dot: None,
-        fma_chain: |_| 0,
-        read: |_, _| 0,
-        run: run_f64,
-    };
+    let functions = Functions::of_tile(broken, panel::<f64>, run_f64);
     let facts = matmul_blocked::plan::Facts { rows: 0, ..portable_facts::<f64>() };
     // SAFETY: the tile touches nothing, and there are no other paths.
     let broken = Broken(unsafe { Engine::new(facts, functions) });

@@ -1,7 +1,7 @@
 //! How C is cut into pieces for threads: halved by columns or rows, never k, until there is a piece for each.
 
-use super::decide::copies_a;
-use super::{Facts, Query};
+use super::facts::Facts;
+use super::query::Query;
 
 /// A cut of C into pieces, made by halving: what is left of the pieces is halved again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +46,30 @@ impl Cut {
     }
 
     /// Of the loops over tiles.
-    pub(super) fn of_tiles(query: &Query, facts: &Facts) -> Option<Self> {
+    pub(super) fn of_tiles(query: &Query, facts: &Facts, copies_a: bool) -> Option<Self> {
         let pieces = pieces(query, facts)?;
         let limits = &facts.limits;
-        let order = match (query.packed, copies_a(query, facts)) {
+        let order = match (query.packed, copies_a) {
             (true, _) => Order::Rows,
             (false, false) => Order::Columns { keep: limits.piece_panels },
             (false, true) => Order::Columns { keep: limits.piece_panels_copied },
         };
         let cut = Self { pieces, row_unit: facts.mr, column_unit: facts.nr(), order };
         cut.halve((query.m, query.n), pieces).map(|_| cut)
+    }
+
+    /// The shape of the largest piece of an m × n C.
+    pub(super) fn largest(&self, (mut m, mut n): (usize, usize)) -> (usize, usize) {
+        let mut pieces = self.pieces;
+        // The second half is never the smaller one.
+        while let Some(halves) = self.halve((m, n), pieces) {
+            match halves {
+                Halves::Rows(i) => m -= i,
+                Halves::Columns(j) => n -= j,
+            }
+            pieces -= pieces / 2;
+        }
+        (m, n)
     }
 
     /// Where an m × n part of C is halved that `pieces` pieces are left for, the first half for `pieces / 2` of them;
@@ -99,21 +113,4 @@ pub fn most_pieces(query: &Query, facts: &Facts) -> usize {
     let least = facts.limits.piece_work.max(1);
     // The division takes as long as the rest of a small product's plan.
     if work < least.saturating_mul(2) { 1 } else { work / least }
-}
-
-impl Query {
-    /// The largest piece of a cut.
-    pub(super) fn piece(self, cut: Option<Cut>) -> Self {
-        let Some(cut) = cut else { return self };
-        let (mut m, mut n, mut pieces) = (self.m, self.n, cut.pieces);
-        // The second half is never the smaller one.
-        while let Some(halves) = cut.halve((m, n), pieces) {
-            match halves {
-                Halves::Rows(i) => m -= i,
-                Halves::Columns(j) => n -= j,
-            }
-            pieces -= pieces / 2;
-        }
-        Self { m, n, ..self }
-    }
 }

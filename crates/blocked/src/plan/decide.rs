@@ -1,54 +1,10 @@
 use matmul_core::{K_CHUNK, Sizes, Summation};
 
-use super::facts::{DOT_ROWS, DOT_VECTORS, GROUPS};
-use super::{Blocks, Caches, Cut, Facts, Path, Plan, Source, Tiles};
-
-/// The product that a plan is asked for. Strides are in elements, and 1 where there is only one row or column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// Rows of A and C.
-    pub m: usize,
-    /// Columns of A and rows of B.
-    pub k: usize,
-    /// Columns of B and C.
-    pub n: usize,
-    /// Row and column stride of A.
-    pub a: (isize, isize),
-    /// Row and column stride of B.
-    pub b: (isize, isize),
-    /// Row and column stride of C.
-    pub c: (isize, isize),
-    /// Whether B was packed before.
-    pub packed: bool,
-    /// The order of summation.
-    pub summation: Summation,
-    /// Threads that there are.
-    pub threads: usize,
-}
-
-impl Query {
-    /// A product of row-major matrices on one thread, in the contract's order.
-    pub fn row_major(m: usize, k: usize, n: usize) -> Self {
-        let rows = |nrows: usize, ncols: usize| (if nrows == 1 { 1 } else { ncols as isize }, 1);
-        Self {
-            m,
-            k,
-            n,
-            a: rows(m, k),
-            b: rows(k, n),
-            c: rows(m, n),
-            packed: false,
-            summation: Summation::Contract,
-            threads: 1,
-        }
-    }
-
-    /// The transposed product.
-    pub(super) fn turned(self) -> Self {
-        let t = |(rs, cs): (isize, isize)| (cs, rs);
-        Self { m: self.n, n: self.m, a: t(self.b), b: t(self.a), c: t(self.c), ..self }
-    }
-}
+use super::caches::Caches;
+use super::cut::Cut;
+use super::facts::{DOT_ROWS, DOT_VECTORS, Facts, GROUPS};
+use super::query::Query;
+use super::way::{Blocks, Path, Plan, Source, Tiles};
 
 impl Plan {
     /// The plan of a product on an engine with these facts and a machine with these caches.
@@ -67,9 +23,10 @@ impl Plan {
         }
         let turned = !query.packed && turns_for_tiles(query);
         let query = if turned { query.turned() } else { *query };
-        let cut = Cut::of_tiles(&query, facts);
+        let cut = Cut::of_tiles(&query, facts, copies_a(&query, facts));
         // What is copied is decided for a piece: it is the piece that has to repay the copy.
-        let piece = Query { threads: 1, ..query.piece(cut) };
+        let (m, n) = cut.map_or((query.m, query.n), |cut| cut.largest((query.m, query.n)));
+        let piece = Query { m, n, threads: 1, ..query };
         let tiles = tiles(&piece, facts, caches);
         // The last columns of C are the same in every cut.
         let edge = edge(&Query { n: query.n, ..piece }, facts);
@@ -84,7 +41,7 @@ pub(super) fn is_tile(q: &Query, facts: &Facts) -> bool {
 }
 
 /// The most columns (or rows) of C that a path of its own may take.
-fn few(q: &Query, facts: &Facts) -> usize {
+pub(super) fn few(q: &Query, facts: &Facts) -> usize {
     if facts.rows == 0 {
         return 0;
     }
@@ -170,8 +127,12 @@ pub(super) fn copies_b(q: &Query, facts: &Facts, caches: &Caches) -> bool {
 
 /// Whether B stays in L2 while it is read in place.
 pub(super) fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
-    let bytes = q.k.saturating_mul(q.n).saturating_mul(facts.size);
-    bytes <= (caches.l2 / 2).saturating_mul(facts.limits.near_halves_of_l2)
+    bytes_of_b(q, facts) <= (caches.l2 / 2).saturating_mul(facts.limits.near_halves_of_l2)
+}
+
+/// Bytes of B.
+pub(super) fn bytes_of_b(q: &Query, facts: &Facts) -> usize {
+    q.k.saturating_mul(q.n).saturating_mul(facts.size)
 }
 
 /// Whether the rows fall into one set of L1.
@@ -185,10 +146,15 @@ fn more_than(len: usize, panels: usize, width: usize) -> bool {
     len > panels.saturating_mul(width)
 }
 
+/// What the columns before an edge are a multiple of.
+pub(super) fn edge_step(facts: &Facts) -> usize {
+    facts.limits.edge_vectors.max(1).saturating_mul(facts.lanes)
+}
+
 /// The last columns of C that a tile would be mostly empty for, if rows in lanes are better for them.
 fn edge(q: &Query, facts: &Facts) -> usize {
     let limits = &facts.limits;
-    let step = limits.edge_vectors * facts.lanes;
+    let step = edge_step(facts);
     // A power of two, as the lanes are.
     let edge = q.n & (step - 1);
     let most = limits.edge_columns.min(facts.rows);
@@ -204,7 +170,7 @@ fn blocks(facts: &Facts, caches: &Caches) -> Blocks {
     let limits = &facts.limits;
     let kc = limits.block_depth.max(K_CHUNK);
     let bytes = (caches.l3 / limits.block_of_l3.max(1)).max(limits.least_block).min(limits.most_block);
-    let nc = bytes / (kc * facts.size);
+    let nc = bytes / kc.saturating_mul(facts.size);
     Blocks { kc, nc: (nc - nc % facts.nr()).max(facts.nr()) }
 }
 

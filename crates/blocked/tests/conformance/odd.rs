@@ -1,7 +1,7 @@
 //! An engine of one path whose tile's sides divide nothing, in blocks so small that every loop turns several times.
 
 use matmul_blocked::plan::{Facts, Limits};
-use matmul_blocked::{Engine, Functions, PackFn, Raw, TileFn, Work, panel, run_f32, run_f64};
+use matmul_blocked::{Engine, Functions, Raw, Work, panel, run_f32, run_f64};
 use matmul_conformance::check;
 use matmul_core::{Fold, Kernel, MatMut, MatRef, Problem, Real, Summation};
 
@@ -39,17 +39,7 @@ fn odd<T: Real>(run: Run<T>, (kc, nc): (usize, usize)) -> Engine<T> {
         strips: &[],
         limits,
     };
-    let functions = Functions {
-        tile: tile::<T> as TileFn<T>,
-        pack: panel::<T> as PackFn<T>,
-        rows: &[],
-        strips: &[],
-        column: None,
-        dot: None,
-        fma_chain: |_| 0,
-        read: |_, _| 0,
-        run,
-    };
+    let functions = Functions::of_tile(tile::<T>, panel::<T>, run);
     // SAFETY: a tile of 3 x 5 and nothing else, for any CPU.
     unsafe { Engine::new(facts, functions) }
 }

@@ -88,17 +88,7 @@ fn run(engine: &Engine<Upper>, work: Work<'_, Upper>, summation: Summation, join
 }
 
 fn engine() -> Engine<Upper> {
-    let functions = Functions {
-        tile: tile_of_upper,
-        pack: panel::<Upper>,
-        rows: &[],
-        strips: &[],
-        column: None,
-        dot: None,
-        fma_chain: |_| 0,
-        read: |_, _| 0,
-        run,
-    };
+    let functions = Functions::of_tile(tile_of_upper, panel::<Upper>, run);
     let facts = Facts { lanes: 8, across: 8, rows: 0, ..portable_facts::<Upper>() };
     // SAFETY: the tile that the facts describe and nothing else, for any CPU.
     unsafe { Engine::new(facts, functions) }
