@@ -18,5 +18,6 @@ pub use decide::sizes;
 pub use explain::Reason;
 pub use facts::{DOT_ROWS, DOT_VECTORS, Facts, GROUPS, STAGE, Strips};
 pub use limits::Limits;
+pub use matmul_core::Summation;
 pub use query::Query;
 pub use way::{Blocks, Path, Plan, Source, Tiles};

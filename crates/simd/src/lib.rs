@@ -36,6 +36,7 @@ use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation
 use table::facts;
 
 pub use isa::UnknownIsa;
+pub use matmul_blocked::plan;
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 
 isa_table! {
