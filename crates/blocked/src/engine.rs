@@ -7,16 +7,27 @@ use matmul_core::{
 
 use crate::memory::pack::PackFn;
 use crate::memory::panels::{PackedB, PackedProblem};
+use crate::paths::update::Run;
 use crate::plan::{Caches, Facts, Limits, Plan, Query, sizes};
 use crate::raw::{Raw, Span};
 use crate::work::{Join, Serial, Work};
 
 /// One tile and chunk of k.
 pub type TileFn<T> = unsafe fn(t: &Raw<T>, fold: Fold<<T as Element>::Out>);
-/// A group of rows in lanes, one chunk of k.
-pub type RowsFn<T> = unsafe fn(t: &Raw<T>, p: Span, totals: *mut <T as Element>::Out);
-/// A strip, one chunk of k.
-pub type StripFn<T> = unsafe fn(t: &Raw<T>, i: Span, p: Span, out: *mut <T as Element>::Out, out_cs: isize);
+/// The sums of a group of rows in lanes, for one chunk of k or the terms of it that are returned.
+pub type RowsFn<T> = unsafe fn(t: &Raw<T>, p: Span, sums: *mut <T as Element>::Out) -> usize;
+/// Adds the terms that a [`RowsFn`] left to its sums, of so many rows.
+pub type RestFn<T> = unsafe fn(t: &Raw<T>, p: Span, sums: *mut <T as Element>::Out, height: usize);
+/// The sums of a strip for one chunk of k.
+pub type StripFn<T> = unsafe fn(t: &Raw<T>, i: Span, p: Span, sums: *mut <T as Element>::Out);
+/// Folds sums, so many rows of them, into columns of C.
+pub type FoldFn<T> = unsafe fn(
+    t: &Raw<T>,
+    fold: Fold<<T as Element>::Out>,
+    sums: *const <T as Element>::Out,
+    height: usize,
+    out: Run<<T as Element>::Out>,
+);
 
 /// The functions of one instruction set for one element type. [`engine!`](crate::engine!) stamps them.
 ///
@@ -33,6 +44,10 @@ pub struct Functions<T: Element> {
     pub rows: &'static [[RowsFn<T>; 2]],
     /// Strips by columns and vectors; with one vector they take what is left.
     pub strips: &'static [(usize, usize, StripFn<T>)],
+    /// What rows in lanes leave of a chunk.
+    pub rest: RestFn<T>,
+    /// The end of a chunk for rows in lanes and strips.
+    pub fold: FoldFn<T>,
     /// A column-contiguous A times a vector, with so many sums in L1.
     pub column: Option<unsafe fn(t: &Raw<T>, block: usize)>,
     /// Dot products, outside the contract.
@@ -58,6 +73,8 @@ impl<T: Element> Functions<T> {
             pack,
             rows: &[],
             strips: &[],
+            rest: |_, _, _, _| {},
+            fold: |_, _, _, _, _| {},
             column: None,
             dot: None,
             fma_chain: |_| 0,

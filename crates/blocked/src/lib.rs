@@ -33,7 +33,7 @@ mod work;
 
 use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
 
-pub use engine::{Engine, Engines, Functions, RowsFn, StripFn, TileFn};
+pub use engine::{Engine, Engines, FoldFn, Functions, RestFn, RowsFn, StripFn, TileFn};
 pub use epilogue::{Bias, Epilogue, Identity};
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
@@ -41,6 +41,7 @@ pub use memory::panels::{PackedB, PackedProblem};
 #[cfg(target_arch = "x86_64")]
 pub use portable::portable_fma;
 pub use portable::{portable, portable_facts, portable_fma_facts};
+pub use paths::update::Run;
 pub use raw::{Raw, Span};
 pub use run::{run, run_f32, run_f64};
 pub use work::{Join, Serial, Work};

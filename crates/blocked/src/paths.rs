@@ -10,4 +10,4 @@ pub mod rows;
 pub mod strips;
 pub mod tile;
 pub(crate) mod tiles;
-mod update;
+pub mod update;

@@ -72,15 +72,15 @@ macro_rules! engine {
             }
 
             $($(#[$feature])+)?
-            unsafe fn column_groups(t: &Raw<$t>, p: Span, totals: *mut <$t as Element>::Out) {
+            unsafe fn column_groups(t: &Raw<$t>, p: Span, sums: *mut <$t as Element>::Out) -> usize {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $across, 1, GROUPS, { rows::ANY }>(t, p, totals) }
+                unsafe { rows::rows::<$t, $across, 1, GROUPS, { rows::ANY }>(t, p, sums) }
             }
 
             $($(#[$feature])+)?
-            unsafe fn one_column(t: &Raw<$t>, p: Span, totals: *mut <$t as Element>::Out) {
+            unsafe fn one_column(t: &Raw<$t>, p: Span, sums: *mut <$t as Element>::Out) -> usize {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $across, 1, 1, { rows::ANY }>(t, p, totals) }
+                unsafe { rows::rows::<$t, $across, 1, 1, { rows::ANY }>(t, p, sums) }
             }
 
             // An engine may have none.
@@ -89,10 +89,10 @@ macro_rules! engine {
             unsafe fn several<const N: usize, const HOW: u8>(
                 t: &Raw<$t>,
                 p: Span,
-                totals: *mut <$t as Element>::Out,
-            ) {
+                sums: *mut <$t as Element>::Out,
+            ) -> usize {
                 // SAFETY: as above.
-                unsafe { rows::rows::<$t, $vector, N, 1, HOW>(t, p, totals) }
+                unsafe { rows::rows::<$t, $vector, N, 1, HOW>(t, p, sums) }
             }
 
             // An engine may have none.
@@ -102,11 +102,28 @@ macro_rules! engine {
                 t: &Raw<$t>,
                 i: Span,
                 p: Span,
-                out: *mut <$t as Element>::Out,
-                out_cs: isize,
+                sums: *mut <$t as Element>::Out,
             ) {
                 // SAFETY: as above.
-                unsafe { strips::strip_of::<$t, $vector, N, G>(t, i, p, out, out_cs) }
+                unsafe { strips::strip_of::<$t, $vector, N, G>(t, i, p, sums) }
+            }
+
+            $($(#[$feature])+)?
+            unsafe fn rest(t: &Raw<$t>, p: Span, sums: *mut <$t as Element>::Out, height: usize) {
+                // SAFETY: as above.
+                unsafe { rows::rest::<$t>(t, p, sums, height) }
+            }
+
+            $($(#[$feature])+)?
+            unsafe fn fold(
+                t: &Raw<$t>,
+                fold: Fold<<$t as Element>::Out>,
+                sums: *const <$t as Element>::Out,
+                height: usize,
+                out: update::Run<<$t as Element>::Out>,
+            ) {
+                // SAFETY: as above.
+                unsafe { update::fold::<$t, $vector>(t, fold, sums, height, out) }
             }
 
             $($(#[$feature])+)?
@@ -150,6 +167,8 @@ macro_rules! engine {
                 pack,
                 rows: ROWS,
                 strips: &[$(($columns, $vectors, strip::<$columns, $vectors>)),*],
+                rest,
+                fold,
                 column: Some(column),
                 dot: Some(dot),
                 fma_chain,
@@ -210,7 +229,7 @@ pub use matmul_core::{Element, Fold, MatRef};
 
 pub use crate::engine::{Engine, Functions, RowsFn};
 pub use crate::memory::pack::pack_panel;
-pub use crate::paths::{column, dot, rows, strips, tile};
+pub use crate::paths::{column, dot, rows, strips, tile, update};
 pub use crate::plan::{Facts, GROUPS, STAGE, Strips};
 pub use crate::probe;
 pub use crate::raw::{Raw, Span};

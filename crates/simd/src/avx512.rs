@@ -1,7 +1,8 @@
-//! AVX-512F: 32 registers of 512 bits, and masks for the edges.
+//! AVX-512F and AVX-512VL: 32 registers of 512 bits, and masks for the edges.
 //!
 //! 12 × 2 vectors are 24 accumulators; two vectors of B are 26 registers, and A's elements need none because an
-//! FMA can broadcast its memory operand. 14 loads for 24 FMAs stay below the load ports' two a cycle.
+//! FMA can broadcast its memory operand. 14 loads for 24 FMAs stay below the load ports' two a cycle. Without AVX-512VL,
+//! loads of 128 bits would reach half of the registers only, and rows in lanes spill sums.
 
 use core::arch::x86_64::*;
 
@@ -163,16 +164,19 @@ unsafe impl Transpose<f64> for F64x8 {
     }
 }
 
-/// The engines, if this CPU has AVX-512F, and AVX2 for packing and for products with a vector.
+/// The engines, if this CPU has AVX-512F and AVX-512VL, and AVX2 for packing and for products with a vector.
 pub(crate) fn engines() -> Option<&'static Engines> {
     static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
-    (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2")).then_some(&ENGINES)
+    let has = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx2");
+    has.then_some(&ENGINES)
 }
 
 engine! {
     F32: Engine<f32> = run_f32;
     facts Isa::Avx512.facts::<f32>();
-    features [#[target_feature(enable = "avx512f,avx2")]];
+    features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
     vector F32x16, across F32x8;
     tile f32_12x32_avx512, 12 rows;
     columns [2 3 4 5 6 7 8 9 10];
@@ -182,7 +186,7 @@ engine! {
 engine! {
     F64: Engine<f64> = run_f64;
     facts Isa::Avx512.facts::<f64>();
-    features [#[target_feature(enable = "avx512f,avx2")]];
+    features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
     vector F64x8, across F64x4;
     tile f64_12x16_avx512, 12 rows;
     columns [2 3 4 5 6 7 8 9 10];

@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use matmul_core::{Element, K_CHUNK};
 
-use super::update::{fold_run, read_c, write_c};
+use super::update::{Run, read_c, write_c};
 use crate::engine::{Engine, RowsFn};
 use crate::plan::GROUPS;
 use crate::raw::{Raw, Span, all};
@@ -39,13 +39,13 @@ pub(crate) unsafe fn run<T: Element>(engine: &Engine<T>, t: &Raw<T>) {
         if t.n == 1 && apart(t.a_rs * size_of::<T>() as isize) {
             let many = engine.functions().rows[0][0];
             while t.m - i >= GROUPS * lanes {
-                group(many, t, i, 0..GROUPS * lanes, GROUPS * lanes);
+                group(engine, many, t, i, 0..GROUPS * lanes, GROUPS * lanes);
                 i += GROUPS * lanes;
             }
         }
         while i < t.m {
             let start = i.min(t.m - lanes);
-            group(one, t, start, i - start..lanes, lanes);
+            group(engine, one, t, start, i - start..lanes, lanes);
             i = start + lanes;
         }
     }
@@ -62,62 +62,118 @@ fn apart(bytes: isize) -> bool {
 /// # Safety
 /// As for [`run`]; rows i .. i + height lie in A and C.
 #[inline(always)]
-unsafe fn group<T: Element>(function: RowsFn<T>, t: &Raw<T>, i: usize, lanes: Range<usize>, height: usize) {
-    const { assert!(MAX_COLUMNS >= GROUPS) };
-    let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_COLUMNS * MAX_LANES];
-    let totals = totals.as_mut_ptr().cast();
+unsafe fn group<T: Element>(
+    engine: &Engine<T>,
+    function: RowsFn<T>,
+    t: &Raw<T>,
+    i: usize,
+    lanes: Range<usize>,
+    height: usize,
+) {
     let rows = t.rows(Span { at: i, len: height });
-    if t.n == 1 && t.c_rs == 1 && lanes == (0..height) {
-        // A run of C is what `totals` is otherwise.
-        for p in all(t.k).cut(K_CHUNK) {
-            // SAFETY: the rows lie in C.
-            unsafe { function(&rows, p, rows.c) };
-        }
-        return;
-    }
-    // SAFETY: `height` rows of n columns fit the buffer, and the caller's promise. What is read was written before: by
-    // `read_c`, for which C counts at all, or by `function`, whose lanes are all written.
+    // SAFETY: `height` rows of n columns fit the buffers, and the caller's promise. What is read was written before: by
+    // `read_c`, for which C counts at all, or by a first chunk that overwrites.
     unsafe {
+        if t.n == 1 && t.c_rs == 1 && lanes == (0..height) {
+            // A run of C is what `totals` is otherwise.
+            return chunks(engine, function, &rows, height, rows.c);
+        }
+        let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_COLUMNS * MAX_LANES];
+        let totals = totals.as_mut_ptr().cast();
         if t.beta != T::Out::ZERO {
             read_c(t, i, 0..height, totals, height);
         }
-        for p in all(t.k).cut(K_CHUNK) {
-            function(&rows, p, totals);
-        }
+        chunks(engine, function, &rows, height, totals);
         write_c(t, i, lanes, totals, height);
     }
 }
 
-/// The terms `p`, one chunk, for G groups of `LANES` rows, the first rows of A: `totals`, the rows of C column after
-/// column, are folded into. (All of k in one call made the compiler keep 32 addresses from chunk to chunk.)
+/// All of k for the `height` rows of `t`, folded into `totals`, column after column.
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `totals` has room for
-/// N · G vectors, which are initialised unless they are overwritten.
+/// As for [`run`]; `function` computes `height` rows of n columns, for which `totals` has room.
+#[inline(always)]
+unsafe fn chunks<T: Element>(
+    engine: &Engine<T>,
+    function: RowsFn<T>,
+    t: &Raw<T>,
+    height: usize,
+    totals: *mut T::Out,
+) {
+    const { assert!(MAX_COLUMNS >= GROUPS) };
+    let mut sums = [const { MaybeUninit::<T::Out>::uninit() }; MAX_COLUMNS * MAX_LANES];
+    let sums = sums.as_mut_ptr().cast();
+    let functions = engine.functions();
+    for p in all(t.k).cut(K_CHUNK) {
+        // SAFETY: the caller's promise; `function` writes all of the sums.
+        unsafe {
+            let done = function(t, p, sums);
+            if done < p.len {
+                (functions.rest)(t, Span { at: p.at + done, len: p.len - done }, sums, height);
+            }
+            (functions.fold)(
+                t,
+                t.fold(p.at),
+                sums,
+                height,
+                Run { at: totals, stride: height as isize, len: height },
+            );
+        }
+    }
+}
+
+/// The sums of the terms `p`, or of those that it reports as done, a multiple of `DEPTH`, for G groups of `LANES` rows, the
+/// first rows of A: column after column. (All of k in one call made the compiler keep 32 addresses from chunk to chunk.)
+///
+/// # Safety
+/// As for [`run`], with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `sums` has room for
+/// N · G vectors.
 #[inline(always)]
 pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(
     t: &Raw<T>,
     p: Span,
-    totals: *mut T::Out,
-) {
+    sums: *mut T::Out,
+) -> usize {
+    let whole = p.len - p.len % V::DEPTH;
     // SAFETY: the caller's promise; a run of G vectors for each column.
     unsafe {
-        let sums = chunk::<T, V, N, G, HOW>(t, p);
-        // By way of memory and in a loop that is not unrolled: N · G folds in a row would be most of the code.
-        let mut buffer = [[V::splat(T::Out::ZERO); G]; N];
-        for (g, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
-                buffer[j][g] = sum;
+        let results = chunk::<T, V, N, G, HOW>(t, Span { len: whole, ..p });
+        for j in 0..N {
+            for (g, results) in results.iter().enumerate() {
+                results[j].store(sums.add((j * G + g) * V::LANES));
             }
         }
-        fold_run::<T::Out, V>(t.fold(p.at), t.alpha, buffer.as_ptr().cast(), totals, t.n * G * V::LANES);
+    }
+    whole
+}
+
+/// Adds the terms `p` that [`rows`] leaves, fewer than `DEPTH`, to its sums.
+///
+/// # Safety
+/// As for [`rows`]; there are `height` sums for each of the n columns.
+#[inline(always)]
+pub unsafe fn rest<T: Element>(t: &Raw<T>, p: Span, sums: *mut T::Out, height: usize) {
+    for j in 0..t.n {
+        for l in 0..height {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let sum = sums.add(j * height + l);
+                let row = t.a.offset(l as isize * t.a_rs);
+                let mut value = *sum;
+                for q in p.at..p.end() {
+                    let b = t.b.offset(q as isize * t.b_rs + j as isize * t.b_cs);
+                    value = (*row.add(q)).mul_add(*b, value);
+                }
+                *sum = value;
+            }
+        }
     }
 }
 
 /// Elements of its own rows that a group of G > 1 asks for ahead: the next group's rows would fill L2.
 const ROW_AHEAD: isize = 256;
 
-/// The sums of the terms `p` for G groups of rows.
+/// The sums of the terms `p`, a multiple of `DEPTH`, for G groups of rows.
 ///
 /// # Safety
 /// As for [`rows`].
@@ -126,7 +182,6 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
     t: &Raw<T>,
     p: Span,
 ) -> [[V; N]; G] {
-    let (depth, whole) = (p.len, p.len - p.len % V::DEPTH);
     // Copies: what `black_box` may have changed would be read again in each step.
     let (a_rs, b_rs) = (t.a_rs, t.b_rs);
     let b_cs = if HOW == UNIT { 1 } else { t.b_cs };
@@ -141,7 +196,7 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
     unsafe {
         let mut sums = [[V::splat(T::Out::ZERO); N]; G];
         let mut b = t.b.offset(p.at as isize * b_rs);
-        for q in (0..whole).step_by(V::DEPTH) {
+        for q in (0..p.len).step_by(V::DEPTH) {
             // Opaque, or the compiler counts up a pointer for each row, most of them on the stack.
             let q = black_box(q);
             for (rows, sums) in rows.iter().zip(&mut sums) {
@@ -161,19 +216,6 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
                 }
             }
             b = b.wrapping_offset(V::DEPTH as isize * b_rs);
-        }
-        for q in whole..depth {
-            for (rows, sums) in rows.iter().zip(&mut sums) {
-                let mut lanes = [T::ZERO; MAX_LANES];
-                for (lane, &row) in lanes.iter_mut().zip(rows).take(V::LANES) {
-                    *lane = *row.add(q);
-                }
-                let column = V::operand(lanes.as_ptr());
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = column.mul_add(V::broadcast(b.offset(j as isize * b_cs)), *sum);
-                }
-            }
-            b = b.wrapping_offset(b_rs);
         }
         sums
     }

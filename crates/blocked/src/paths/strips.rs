@@ -6,9 +6,9 @@
 
 use core::mem::MaybeUninit;
 
-use matmul_core::{Element, K_CHUNK};
+use matmul_core::{Element, Fold, K_CHUNK};
 
-use super::update::{fold_run, read_c, write_c};
+use super::update::{Run, read_c, write_c};
 use crate::engine::{Engine, StripFn};
 use crate::plan::Strips;
 use crate::raw::{Raw, Span, all};
@@ -36,16 +36,16 @@ pub(crate) unsafe fn run<T: Element>(engine: &Engine<T>, t: &Raw<T>, how: Strips
         let mut i = Span { at: 0, len: 0 };
         while i.at < t.m {
             let (rest, height) = (t.m - i.at, how.vectors * lanes);
-            let (whole, left_fn, right_fn) = match rest >= height {
-                true => (height, whole_left, whole_right),
-                false => (rest.min(lanes), end_left, end_right),
+            let (whole, height, left_fn, right_fn) = match rest >= height {
+                true => (height, height, whole_left, whole_right),
+                false => (rest.min(lanes), lanes, end_left, end_right),
             };
             i.len = whole;
             // SAFETY: rows i lie in A and C, columns ..left and left.. in B and C.
             unsafe {
-                strip(left_fn, &left, i, p);
+                strip(engine, left_fn, height, &left, i, p);
                 if right.n > 0 {
-                    strip(right_fn, &right, i, p);
+                    strip(engine, right_fn, height, &right, i, p);
                 }
             }
             i.at = i.end();
@@ -53,53 +53,57 @@ pub(crate) unsafe fn run<T: Element>(engine: &Engine<T>, t: &Raw<T>, how: Strips
     }
 }
 
-/// The terms `p` of rows `i` for the columns of one part: into C, or by way of a buffer if its columns are not
-/// contiguous.
+/// The terms `p` of rows `i` for the columns of one part, `height` rows of sums: into C, or by way of a buffer if its
+/// columns are not contiguous.
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn strip<T: Element>(function: StripFn<T>, t: &Raw<T>, i: Span, p: Span) {
-    // SAFETY: the caller's promise. All of the buffer's rows that are written to C were written before.
+unsafe fn strip<T: Element>(
+    engine: &Engine<T>,
+    function: StripFn<T>,
+    height: usize,
+    t: &Raw<T>,
+    i: Span,
+    p: Span,
+) {
+    const SIZE: usize = MAX_PART * MAX_VECTORS * MAX_LANES;
+    let mut sums = [const { MaybeUninit::<T::Out>::uninit() }; SIZE];
+    let sums = sums.as_mut_ptr().cast();
+    let (fold, of_chunk) = (engine.functions().fold, t.fold(p.at));
+    // SAFETY: the caller's promise. What is read of a buffer was written before.
     unsafe {
+        function(t, i, p, sums);
         if t.c_rs == 1 {
-            return function(t, i, p, t.c.add(i.at), t.c_cs);
+            let out = Run { at: t.c.add(i.at), stride: t.c_cs, len: i.len };
+            return fold(t, of_chunk, sums, height, out);
         }
-        let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; MAX_PART * MAX_VECTORS * MAX_LANES];
+        let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; SIZE];
         let totals = totals.as_mut_ptr().cast();
-        if p.at > 0 || t.beta != T::Out::ZERO {
+        if of_chunk != Fold::Overwrite {
             read_c(t, i.at, 0..i.len, totals, i.len);
         }
-        function(t, i, p, totals, i.len as isize);
+        fold(t, of_chunk, sums, height, Run { at: totals, stride: i.len as isize, len: i.len });
         write_c(t, i.at, 0..i.len, totals, i.len);
     }
 }
 
-/// The terms `p` of rows `i`, at most G vectors of them and with G = 1 also fewer, folded into the N columns at `out`,
-/// which lie `out_cs` apart.
+/// The sums of the terms `p` of rows `i`, at most G vectors of them and with G = 1 also fewer: column after column.
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; n = N, and the rows lie in the columns at `out`.
+/// As for [`run`], with `V`'s instructions; n = N, and `sums` has room for N · G vectors.
 #[inline(always)]
 pub unsafe fn strip_of<T: Element, V: Operand<T>, const N: usize, const G: usize>(
     t: &Raw<T>,
     i: Span,
     p: Span,
-    out: *mut T::Out,
-    out_cs: isize,
+    sums: *mut T::Out,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let sums = chunk::<T, V, N, G>(t, i, p);
-        // By way of memory and in a loop that is not unrolled, as in `rows.rs`.
-        let mut buffer = [[V::splat(T::Out::ZERO); G]; N];
-        for (g, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
-                buffer[j][g] = sum;
+        for (g, results) in chunk::<T, V, N, G>(t, i, p).into_iter().enumerate() {
+            for (j, sum) in results.into_iter().enumerate() {
+                sum.store(sums.add((j * G + g) * V::LANES));
             }
-        }
-        for j in 0..t.n {
-            let sums = buffer.as_ptr().add(j).cast();
-            fold_run::<T::Out, V>(t.fold(p.at), t.alpha, sums, out.offset(j as isize * out_cs), i.len);
         }
     }
 }

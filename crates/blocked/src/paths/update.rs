@@ -53,6 +53,38 @@ fn at<T: Element>(t: &Raw<T>, i: usize, j: usize) -> *mut T::Out {
     t.c.wrapping_offset(i as isize * t.c_rs + j as isize * t.c_cs)
 }
 
+/// Columns of C, or of a copy of it: runs of `len` contiguous elements, `stride` apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<O> {
+    /// The first element.
+    pub at: *mut O,
+    /// From a run to the next.
+    pub stride: isize,
+    /// Elements of a run.
+    pub len: usize,
+}
+
+/// Folds the sums of a chunk into n runs of C; those of a column lie `height` apart.
+///
+/// # Safety
+/// The CPU has `V`'s instructions; the runs may be read and written, and whole vectors of sums be read.
+#[inline(always)]
+pub unsafe fn fold<T: Element, V: Vector<T::Out>>(
+    t: &Raw<T>,
+    fold: Fold<T::Out>,
+    sums: *const T::Out,
+    height: usize,
+    out: Run<T::Out>,
+) {
+    for j in 0..t.n {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let c = out.at.offset(j as isize * out.stride);
+            fold_run::<T::Out, V>(fold, t.alpha, sums.add(j * height), c, out.len);
+        }
+    }
+}
+
 /// Folds `len` contiguous sums into as many contiguous elements of C.
 ///
 /// # Safety
