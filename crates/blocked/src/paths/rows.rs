@@ -91,7 +91,7 @@ unsafe fn group<T: Element>(function: RowsFn<T>, t: &Raw<T>, i: usize, lanes: Ra
 /// column, are folded into. (All of k in one call made the compiler keep 32 addresses from chunk to chunk.)
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `totals` has room for
+/// As for `run`, with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `totals` has room for
 /// N · G vectors, which are initialised unless they are overwritten.
 #[inline(always)]
 pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(

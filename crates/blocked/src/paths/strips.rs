@@ -78,7 +78,7 @@ unsafe fn strip<T: Element>(function: StripFn<T>, t: &Raw<T>, i: Span, p: Span) 
 /// which lie `out_cs` apart.
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; n = N, and the rows lie in the columns at `out`.
+/// As for `run`, with `V`'s instructions; n = N, and the rows lie in the columns at `out`.
 #[inline(always)]
 pub unsafe fn strip_of<T: Element, V: Operand<T>, const N: usize, const G: usize>(
     t: &Raw<T>,
