@@ -38,10 +38,10 @@ pub use epilogue::{Bias, Epilogue, Identity};
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
 pub use memory::panels::{PackedB, PackedProblem};
+pub use paths::update::Run;
 #[cfg(target_arch = "x86_64")]
 pub use portable::portable_fma;
 pub use portable::{portable, portable_facts, portable_fma_facts};
-pub use paths::update::Run;
 pub use raw::{Raw, Span};
 pub use run::{run, run_f32, run_f64};
 pub use work::{Join, Serial, Work};

@@ -6,7 +6,7 @@ use matmul_core::{Element, Fold, Problem};
 ///
 /// # Safety contract
 /// A path may be given a `Raw` only while the views that it was made from are borrowed, for reading A and B and for
-/// writing C: then element (i, p) of A may be read for i < m, p < k, and so on. [`Raw::rows`] and [`Raw::columns`]
+/// writing C: then element (i, p) of A may be read for i < m, p < k, and so on. `Raw::rows` and `Raw::columns`
 /// keep the contract for a part that lies in the whole. What a path asks beyond that (contiguous rows, a largest m)
 /// stands with it, and is what the plan looked at.
 #[derive(Clone, Copy, Debug)]

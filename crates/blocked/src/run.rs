@@ -20,12 +20,12 @@ pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, T>, summation: Summati
     }
 }
 
-/// [`Engine::run`] of an `Engine<f32>`, compiled here and not in the crates of instruction sets and users.
+/// [`Functions::run`](crate::Functions::run) of an `Engine<f32>`, compiled here and not in the crates of instruction sets and users.
 pub fn run_f32(engine: &Engine<f32>, work: Work<'_, f32>, summation: Summation, join: &dyn Join) {
     run(engine, work, summation, join);
 }
 
-/// [`Engine::run`] of an `Engine<f64>`.
+/// [`Functions::run`](crate::Functions::run) of an `Engine<f64>`.
 pub fn run_f64(engine: &Engine<f64>, work: Work<'_, f64>, summation: Summation, join: &dyn Join) {
     run(engine, work, summation, join);
 }

@@ -1,11 +1,12 @@
 //! Hand-written engines for AVX2 + FMA, AVX-512F and NEON in the loops of `matmul-blocked`, chosen once at
 //! run time.
 //!
-//! `MATMUL_MAX_ISA=portable|portable-fma|avx2|avx512|neon` forces a lower instruction set;
-//! `MATMUL_REQUIRE=avx512` makes a missing one an error. The result's bits are the same on every one of them.
+//! `MATMUL_MAX_ISA=avx2`, or another name of [`Isa::ALL`], forces a lower instruction set; `MATMUL_REQUIRE=avx512` makes a
+//! missing one an error. The result's bits are the same on every one of them.
 //!
-//! Each instruction set is one file (`avx2.rs`, `avx512.rs`, `neon.rs`: a register of floats) and one line of the
-//! table below. The hot loop is written once for all of them, in `matmul-blocked`'s `paths/tile.rs`.
+//! Each instruction set is one file (`avx2.rs`, `avx512.rs`, `neon.rs`: its vectors, and the engines that are stamped on
+//! them), its `mod` line below, and one line of the table below; docs/new-kernel.md has the steps. The hot loop is
+//! written once for all of them, in `matmul-blocked`'s `paths/tile.rs`.
 //!
 //! ```
 //! use matmul_simd::{Kernel, MatMut, MatRef, Simd};

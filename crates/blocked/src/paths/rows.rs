@@ -126,7 +126,7 @@ unsafe fn chunks<T: Element>(
 /// first rows of A: column after column. (All of k in one call made the compiler keep 32 addresses from chunk to chunk.)
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `sums` has room for
+/// As for `run`, with `V`'s instructions; A has the rows, n = N, b_cs is 1 if `HOW` says so, and `sums` has room for
 /// N · G vectors.
 #[inline(always)]
 pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, const HOW: u8>(

@@ -90,7 +90,7 @@ unsafe fn strip<T: Element>(
 /// The sums of the terms `p` of rows `i`, at most G vectors of them and with G = 1 also fewer: column after column.
 ///
 /// # Safety
-/// As for [`run`], with `V`'s instructions; n = N, and `sums` has room for N · G vectors.
+/// As for `run`, with `V`'s instructions; n = N, and `sums` has room for N · G vectors.
 #[inline(always)]
 pub unsafe fn strip_of<T: Element, V: Operand<T>, const N: usize, const G: usize>(
     t: &Raw<T>,
