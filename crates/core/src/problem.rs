@@ -2,7 +2,7 @@ use crate::{Element, Error, Fold, MatMut, MatRef};
 
 /// A product whose shapes agree and in which there is something to do: m, n, k > 0 and α ≠ 0.
 ///
-/// Its existence is the proof, so a [`Kernel`] need not check again.
+/// Its existence is the proof, so a [`Kernel`](crate::Kernel) need not check again.
 #[derive(Debug)]
 pub struct Problem<'a, T: Element> {
     alpha: T::Out,
