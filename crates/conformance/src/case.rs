@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Family, Layout};
+use crate::{Family, Layout, ParseError};
 
 /// What the elements of A, B and C are. Every value is a function of the seed and its own index alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +130,11 @@ impl Case {
 impl Case {
     /// Row and column strides of A, B and C in elements, as their layouts make them.
     pub fn strides(&self) -> [(isize, isize); 3] {
-        let size = if self.dtype == "f32" { size_of::<f32>() } else { size_of::<f64>() };
+        let size = match self.dtype.as_str() {
+            "f32" => size_of::<f32>(),
+            "f64" => size_of::<f64>(),
+            other => unreachable!("a case is of f32 or f64, not {other}"),
+        };
         let (m, n, k) = (self.m, self.n, self.k);
         [self.a.strides(m, k, size), self.b.strides(k, n, size), self.c.strides(m, n, size)]
     }
@@ -149,26 +153,6 @@ impl fmt::Display for Case {
         }
         write!(f, " seed={seed}")
     }
-}
-
-/// Why a line is no case.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseError {
-    /// A word or a number is none of those that may stand there.
-    #[error("expected {expected}, found {found:?}")]
-    Word {
-        /// What may stand there.
-        expected: &'static str,
-        /// What does.
-        found: String,
-    },
-    /// A required word is missing.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// The case cannot be computed as it stands.
-    #[error("{0}")]
-    Invalid(&'static str),
 }
 
 impl FromStr for Case {

@@ -1,11 +1,11 @@
 use matmul_core::{Availability, Kernel, Promise, Real};
 
-use crate::case::{Case, Fill, ParseError, Place};
+use crate::case::{Case, Fill, Place};
 use crate::cases::{cases, measures_growth, same_bits_cases};
 use crate::judge::{Judge, answer, compare, gamma};
 use crate::memory::HAS_GUARD_PAGES;
 use crate::report::{Failure, FamilyReport, KEPT, Report, Skip};
-use crate::{Family, Plan};
+use crate::{Family, ParseError, Plan};
 
 /// Runs every family of the plan on a kernel.
 ///

@@ -125,7 +125,11 @@ impl Fingerprint {
     /// # Errors
     /// As [`fingerprint`].
     pub fn of<T: Real>(kernel: &dyn Kernel<T>) -> Result<Self, Error> {
-        let expected = if T::NAME == "f32" { FINGERPRINT_F32 } else { FINGERPRINT_F64 };
+        let expected = match T::NAME {
+            "f32" => FINGERPRINT_F32,
+            "f64" => FINGERPRINT_F64,
+            other => unreachable!("no fingerprint of {other} is committed"),
+        };
         let hex = |hash: u64| format!("{hash:#018x}");
         Ok(Fingerprint {
             kernel: kernel.name().into(),

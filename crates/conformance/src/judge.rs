@@ -118,7 +118,11 @@ fn value<T: Real>(case: &Case, operand: Operand, i: usize, j: usize) -> T {
     let tag = operand as u64 + 1;
     let w = word(case.seed, tag, i, j);
     // Exponents at which one factor is subnormal, two multiply to a subnormal, two multiply to an infinity.
-    let (min, half_min, half_max) = if T::NAME == "f32" { (-126, -66, 65) } else { (-1022, -514, 513) };
+    let (min, half_min, half_max) = match T::NAME {
+        "f32" => (-126, -66, 65),
+        "f64" => (-1022, -514, 513),
+        other => unreachable!("the kit makes f32 and f64, not {other}"),
+    };
     // The index along k, which decides how terms that underflow do so.
     let p = if operand == Operand::A { j } else { i };
     T::from_f64(match case.fill {

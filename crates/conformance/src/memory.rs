@@ -11,7 +11,11 @@ const MARGIN: usize = if cfg!(asan) { 0 } else { 64 };
 
 /// A quiet NaN with a payload that no arithmetic makes.
 pub(crate) fn canary<T: Real>() -> T {
-    if T::NAME == "f32" { T::from_bits(0x7fc5_a5a5) } else { T::from_bits(0x7ff8_5a5a_a5a5_5a5a) }
+    T::from_bits(match T::NAME {
+        "f32" => 0x7fc5_a5a5,
+        "f64" => 0x7ff8_5a5a_a5a5_5a5a,
+        other => unreachable!("the kit makes f32 and f64, not {other}"),
+    })
 }
 
 /// A matrix in memory of its own, with canaries in every place that is not an element.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::axes::AxisSet;
-use crate::order::{Pair, kept};
+use crate::pair::{Pair, kept};
 
 /// First products of tensors with the same axes, then pairs that share a summed axis, then whatever is left, the
 /// smallest two at a time.

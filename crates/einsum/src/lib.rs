@@ -32,6 +32,7 @@ mod greedy;
 mod layout;
 mod lowering;
 mod order;
+mod pair;
 mod path;
 mod plan;
 mod products;

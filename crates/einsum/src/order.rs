@@ -4,6 +4,7 @@
 
 use crate::axes::AxisSet;
 use crate::greedy::greedy;
+use crate::pair::{Pair, kept};
 
 /// Up to this many operands the best of all orders is found: 3⁸ = 6561 ways to part a subset in two.
 const MAX_OPTIMAL: usize = 8;
@@ -23,14 +24,6 @@ pub(crate) fn pair_flops(axes: AxisSet, kept: AxisSet, lens: &[usize]) -> f64 {
     axes.size(lens) * if inner { 2.0 } else { 1.0 }
 }
 
-/// Two tensors to contract, operands numbered first and results from there on, and the axes of their product.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pair {
-    pub(crate) left: usize,
-    pub(crate) right: usize,
-    pub(crate) kept: AxisSet,
-}
-
 /// The pairs to contract, one after the other.
 pub(crate) fn find(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> (Vec<Pair>, Search) {
     if terms.len() <= MAX_OPTIMAL {
@@ -38,11 +31,6 @@ pub(crate) fn find(terms: &[AxisSet], output: AxisSet, lens: &[usize]) -> (Vec<P
     } else {
         (greedy(terms, output, lens), Search::Greedy)
     }
-}
-
-/// The axes of a product that are still needed.
-pub(crate) fn kept(axes: AxisSet, others: impl IntoIterator<Item = AxisSet>, output: AxisSet) -> AxisSet {
-    axes.intersection(others.into_iter().fold(output, AxisSet::union))
 }
 
 /// The cheapest way to contract a subset of the operands.

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::lowering::{self, Lowered, Lowering};
 use crate::order::{self, Search};
+use crate::pair;
 use crate::subscripts::Resolved;
 
 /// One step: the sum or the copy of one tensor, or the product of two. Tensors are numbered: operands first, then the
@@ -43,7 +44,7 @@ impl Plan {
         for operand in 0..count {
             let axes = plan.layouts[operand].axes();
             let others = (0..count).filter(|&other| other != operand).map(|other| plan.layouts[other].axes());
-            let kept = order::kept(axes, others, output.axes());
+            let kept = pair::kept(axes, others, output.axes());
             live.push(match kept == axes {
                 true => operand,
                 false => plan.push(operand, None, intermediate(kept, resolved)?, lens),

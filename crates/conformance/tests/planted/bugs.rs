@@ -187,8 +187,11 @@ impl Planted {
             }
             Bug::FlushesSubnormals => {
                 let t = terms.fold(T::ZERO, fma);
-                let smallest =
-                    if T::NAME == "f32" { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+                let smallest = match T::NAME {
+                    "f32" => f64::from(f32::MIN_POSITIVE),
+                    "f64" => f64::MIN_POSITIVE,
+                    other => unreachable!("the kit makes f32 and f64, not {other}"),
+                };
                 if t.to_f64().abs() < smallest { T::ZERO } else { t }
             }
             Bug::SharesScratch => {
