@@ -220,8 +220,7 @@ impl<'a, T: Element> Part<'a, T> {
     /// As for [`carry_out`].
     unsafe fn run(self, context: &Context<'_, T>) {
         let (engine, t) = (context.engine, self.raw);
-        // A cut by rows may leave the last piece with fewer rows than lanes; tiles take them all.
-        let edge = if t.m >= engine.facts().group_rows(self.edge) { self.edge } else { 0 };
+        let edge = engine.facts().edge_of_piece(t.m, self.edge);
         let body = t.n - edge;
         // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
         unsafe {
