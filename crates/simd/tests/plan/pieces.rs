@@ -1,6 +1,6 @@
 //! Whatever the product, its plan covers C exactly once, and no path gets a piece that it cannot take.
 
-use matmul_blocked::plan::{Cut, Facts, Halves, Path, Plan, Query, Source};
+use matmul_blocked::plan::{Cut, Facts, Halves, Limits, Path, Plan, Query, Source};
 use matmul_core::{K_CHUNK, Summation};
 use proptest::prelude::*;
 
@@ -96,6 +96,13 @@ fn is_complete(plan: &Plan, q: &Query, facts: &Facts, piece: &Piece) -> Result<(
 }
 
 fn check(query: &Query, facts: &Facts) -> Result<(), TestCaseError> {
+    of_plan(query, facts).map_err(|error| {
+        let plan = Plan::new(query, facts, &CACHES);
+        TestCaseError::fail(format!("{error}\n{} {}: {plan:#}\n{query:?}", facts.isa, facts.dtype))
+    })
+}
+
+fn of_plan(query: &Query, facts: &Facts) -> Result<(), TestCaseError> {
     let plan = Plan::new(query, facts, &CACHES);
     let q = if plan.turned { query.turned() } else { *query };
     let mut pieces = Vec::new();
@@ -150,16 +157,52 @@ fn queries() -> impl Strategy<Value = Query> {
     })
 }
 
+/// Any thresholds, as `Engine::with_limits` takes them from safe code: they may change the way of a product, never what
+/// makes it sound.
+fn limits() -> impl Strategy<Value = Limits> {
+    let copies = (0..=80usize, any::<bool>(), 0..=16usize, prop_oneof![Just(0usize), Just(64), Just(4096)]);
+    let edges = (0..=12usize, 0..=64usize, 0..=5usize);
+    let pieces = (prop_oneof![0..=64usize, Just(64 * 64 * 64)], 0..=16usize);
+    let blocks = (0..=4096usize, 0..=8usize, 0..=1usize << 20);
+    let thin = (0..=16usize, 0..=4usize, 0..=20usize);
+    (copies, edges, pieces, blocks, thin).prop_map(|(copies, edges, pieces, blocks, thin)| Limits {
+        pack_a_panels: copies.0 / 4,
+        copy_aliased: copies.1,
+        aliased_rows: copies.2,
+        aliasing_bytes: copies.3,
+        pack_near_b_panels: copies.0,
+        pack_far_b_panels: copies.0 / 2,
+        near_halves_of_l2: thin.1,
+        edge_columns: edges.0,
+        edge_rows: edges.1,
+        edge_vectors: edges.2,
+        strip_vectors: thin.0,
+        sums_halves_of_l1: thin.1,
+        dot_side: thin.2,
+        block_depth: blocks.0,
+        block_of_l3: blocks.1,
+        least_block: blocks.2,
+        most_block: blocks.2 * 2,
+        piece_work: pieces.0,
+        piece_panels: pieces.1,
+        piece_panels_copied: pieces.1 * 2,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 4000 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_plan_covers_c_once(query in queries()) {
         for facts in all_facts() {
-            check(&query, &facts).map_err(|error| {
-                let plan = Plan::new(&query, &facts, &CACHES);
-                TestCaseError::fail(format!("{error}\n{} {}: {plan:#}\n{query:?}", facts.isa, facts.dtype))
-            })?;
+            check(&query, &facts)?;
+        }
+    }
+
+    #[test]
+    fn no_threshold_makes_a_plan_unsound(query in queries(), limits in limits(), vectors in 1..=4usize) {
+        for facts in all_facts() {
+            check(&query, &Facts { limits, vectors, ..facts })?;
         }
     }
 }
