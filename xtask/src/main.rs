@@ -9,6 +9,7 @@ mod bochs;
 mod conform;
 mod cross;
 mod packages;
+mod plan;
 mod size;
 mod test;
 
@@ -79,6 +80,8 @@ enum Task {
     },
     /// Print the caches of this machine and the block sizes of each kernel
     Blocking,
+    /// Print which way a product goes, why, and what limits it
+    Plan(plan::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
     /// Count instructions, FMAs and spills in the functions of matmul-simd
@@ -121,6 +124,8 @@ enum Error {
     Require { found: String, expected: String },
     #[error("no function of matmul-simd has {kernel:?} in its name; those with FMAs are:\n{known}")]
     NoSuchKernel { kernel: String, known: String },
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
     #[error(transparent)]
     Size(#[from] size::Error),
 }
@@ -169,6 +174,7 @@ fn run(task: Task) -> Result<u8, Error> {
         Task::Test { asan: true, .. } => asan::run(),
         Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, false)?),
         Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), true)?, Vec::new()),
+        Task::Plan(options) => Ok(plan::run(&options)?),
         Task::Size(options) => Ok(size::run(&options)?),
         Task::Asm { kernel } => asm::run(&kernel),
     }

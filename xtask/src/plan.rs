@@ -1,0 +1,228 @@
+//! `cargo xtask plan SHAPE`: which way a product goes, what decided it, and what limits the shape on this machine.
+
+use std::num::NonZeroUsize;
+
+use clap::Args;
+use matmul_blocked::plan::{Caches, Facts, Plan, Query};
+use matmul_report::{Dtype, Limit, Shape, ShapeError, groups};
+use matmul_simd::Isa;
+
+mod measure;
+
+use measure::{levels, measured};
+
+/// Which plans are printed.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// MxKxN, a size, or what else bench takes: 512/tn, 64x(32x32x32), the name of a group
+    #[arg(required_unless_present = "all")]
+    shape: Option<String>,
+    /// The element type
+    #[arg(long, default_value = "f32")]
+    dtype: Dtype,
+    /// The instruction set, whether or not this CPU has it; else the best that it has
+    #[arg(long)]
+    isa: Option<Isa>,
+    /// Threads that there are
+    #[arg(long, default_value = "1")]
+    threads: NonZeroUsize,
+    /// Instead, a line for each shape of the benchmark
+    #[arg(long, conflicts_with = "shape")]
+    all: bool,
+}
+
+/// Why there is no plan to print.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    #[error("no instruction set to plan for: this machine needs {needs}")]
+    NoIsa { needs: &'static str },
+}
+
+/// Prints the plan of a shape, or a table of several.
+pub(crate) fn run(options: &Options) -> Result<u8, Error> {
+    let isa = options.isa.map_or_else(|| Isa::best().map_err(|needs| Error::NoIsa { needs }), Ok)?;
+    let facts = match options.dtype {
+        Dtype::F32 => isa.facts::<f32>(),
+        Dtype::F64 => isa.facts::<f64>(),
+    };
+    let (caches, threads) = (Caches::get(), options.threads.get());
+    let shapes = groups::select(&[options.shape.as_deref().unwrap_or("all")])?;
+    println!("{isa}, {}, threads: {threads}", options.dtype);
+    println!("{}\n", of_machine(&caches));
+    match shapes.as_slice() {
+        [shape] => {
+            print!("{}", one(shape, &facts, &caches, threads));
+            println!("\n{}", limits(shape, options.dtype, isa, &caches));
+        }
+        _ => print!("{}", table(&shapes, &facts, &caches, threads)),
+    }
+    Ok(0)
+}
+
+fn of_machine(caches: &Caches) -> String {
+    let Caches { l1d, l2, l3, detected } = *caches;
+    let whence = if detected { "as the system says" } else { "assumed, as the system does not say" };
+    format!("Caches: L1d {} KiB, L2 {} KiB, L3 {} KiB, {whence}", l1d >> 10, l2 >> 10, l3 >> 10)
+}
+
+/// What the kernel asks for a shape, and what it does with a batch before that.
+fn query(shape: &Shape, threads: usize) -> (Query, Option<String>) {
+    let &Shape { m, k, n, batch, .. } = shape;
+    let strides = (shape.a.strides((m, k)).1, shape.b.strides((k, n)).1, shape.c.strides((m, n)).1);
+    let (a, b, c) = strides;
+    let one = Query { a, b, c, threads, ..Query::row_major(m, k, n) };
+    let (query, note) = match batch {
+        1 => (one, None),
+        _ if shape.shared_b => {
+            let note = format!("{batch} products with one B are one product of {} rows.", m * batch);
+            (Query { m: m * batch, ..one }, Some(note))
+        }
+        _ if batch >= threads => {
+            let note = format!("{batch} products are shared out over the threads, none is cut. Each:");
+            (Query { threads: 1, ..one }, Some(note))
+        }
+        _ => (one, Some(format!("{batch} products, one after the other. Each:"))),
+    };
+    (query.canonical(), note)
+}
+
+/// The plan of one shape in words, and its reasons.
+fn one(shape: &Shape, facts: &Facts, caches: &Caches, threads: usize) -> String {
+    let (query, note) = query(shape, threads);
+    let plan = Plan::new(&query, facts, caches);
+    let mut text = format!("{shape}\n");
+    if let Some(line) = note {
+        text += &format!("{line}\n");
+    }
+    text += &format!("{plan}\n\n");
+    for reason in plan.reasons(&query, facts, caches) {
+        text += &format!("  {reason}\n");
+    }
+    text
+}
+
+/// A line for each shape.
+fn table(shapes: &[Shape], facts: &Facts, caches: &Caches, threads: usize) -> String {
+    let width = shapes.iter().map(|shape| shape.name.len()).max().unwrap_or(0);
+    let line = |shape: &Shape| {
+        let plan = Plan::new(&query(shape, threads).0, facts, caches);
+        format!("{:width$}  {plan:#}\n", shape.name)
+    };
+    shapes.iter().map(line).collect()
+}
+
+/// What a thread of this machine allows the shape: by arithmetic, and by the memory that its operands fit.
+fn limits(shape: &Shape, dtype: Dtype, isa: Isa, caches: &Caches) -> String {
+    let (flops, bytes) = (shape.flops(), shape.elements() * dtype.bytes() as f64);
+    let mut levels = levels(caches);
+    let level = matmul_report::limit(flops, bytes, 0.0, &levels).level;
+    let mut text = format!(
+        "{flops} flops on {bytes} bytes of A, B and C, each once: {:.2} flops per byte. They fit {level}.\n",
+        flops / bytes
+    );
+    let Some(engines) = isa.engines() else {
+        return text + &format!("The limit cannot be measured here: {isa} needs {}.\n", isa.needs());
+    };
+    levels.retain(|l| l.name == level);
+    let (peak, bandwidth) = measured(engines, dtype, &mut levels);
+    let Limit { memory_bound, .. } = matmul_report::limit(flops, bytes, peak, &levels);
+    text += &format!(
+        "On one thread {} at the FMA peak of {peak:.1} GFLOP/s, {} at the {bandwidth:.1} GB/s that {level} gives.\n",
+        time(flops / peak / 1e9),
+        time(bytes / bandwidth / 1e9)
+    );
+    text + if memory_bound { "Memory is the limit.\n" } else { "Arithmetic is the limit.\n" }
+}
+
+/// Seconds, in the unit that has few digits.
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-6 => format!("{:.1} ns", s * 1e9),
+        s if s < 1e-3 => format!("{:.2} us", s * 1e6),
+        s => format!("{:.2} ms", s * 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    const CACHES: Caches = Caches { l1d: 32 << 10, l2: 1 << 20, l3: 32 << 20, detected: true };
+
+    fn shape(name: &str) -> Shape {
+        Shape::parse(name).expect("a shape")
+    }
+
+    fn error(args: &[&str]) -> String {
+        match Cli::try_parse_from([&["plan"], args].concat()) {
+            Ok(cli) => run(&cli.options).expect_err("no plan").to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_named_with_what_was_expected() {
+        for (args, found, expected) in [
+            (&["3x4"][..], "3x4", "MxKxN"),
+            (&["4", "--isa", "sse9"], "sse9", "avx512"),
+            (&["4", "--dtype", "f16"], "f16", "f32 or f64"),
+            (&["4", "--threads", "0"], "'0'", "zero"),
+            (&[], "SHAPE", "required"),
+        ] {
+            let message = error(args);
+            assert!(message.contains(found) && message.contains(expected), "{args:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_plan_says_its_thresholds() {
+        let facts = Isa::Avx512.facts::<f32>();
+        let text = one(&shape("33"), &facts, &CACHES, 4);
+        for part in [
+            "Tiles of 12 rows, A and B in place; the last column goes to rows in lanes. On one thread.",
+            "edge of 1: n % 16 = 1 <= 4, and 33 rows >= 32 (Limits::edge_columns; docs/performance.md",
+            "one piece: 35937 multiply-adds < 2 x 262144 (Limits::piece_work",
+            "3 panels of rows < 64 (Limits::pack_near_b_panels",
+        ] {
+            assert!(text.contains(part), "{part}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn batches_are_planned_as_they_are_run() {
+        let rows = |name, threads| query(&shape(name), threads).0;
+        assert_eq!(rows("6x(3x4x5)/shared", 2).m, 18);
+        assert_eq!((rows("6x(3x4x5)", 2).m, rows("6x(3x4x5)", 2).threads), (3, 1));
+        assert_eq!(rows("6x(3x4x5)", 8).threads, 8);
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_shape() {
+        let shapes = groups::table();
+        let text = table(&shapes, &Isa::Neon.facts::<f64>(), &CACHES, 2);
+        assert_eq!(text.lines().count(), shapes.len());
+        assert!(text.lines().any(|line| line.starts_with("1x1500x1500 ") && line.contains("turned column")));
+    }
+
+    #[test]
+    fn limits_are_measured_where_the_instructions_are() {
+        let text = |isa, name| limits(&shape(name), Dtype::F64, isa, &CACHES);
+        // An intensity of 4/3 · 64 / 8 flops per byte is above what any cache makes a limit of.
+        let here = text(Isa::Portable, "64x64x64");
+        assert!(here.contains("524288 flops on 98304 bytes") && here.contains("They fit L2"), "{here}");
+        assert!(here.contains("is the limit"), "{here}");
+        for &isa in Isa::ALL.iter().filter(|isa| !isa.is_available()) {
+            assert!(text(isa, "4").contains(isa.needs()), "{isa}");
+        }
+    }
+}
