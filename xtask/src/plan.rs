@@ -1,15 +1,14 @@
 //! `cargo xtask plan SHAPE`: which way a product goes, what decided it, and what limits the shape on this machine.
 
 use std::num::NonZeroUsize;
+use std::process::Stdio;
 
 use clap::Args;
 use matmul_blocked::plan::{Caches, Facts, Plan, Query};
-use matmul_report::{Dtype, Limit, Shape, ShapeError, groups};
+use matmul_report::{Dtype, Level, Limit, Shape, ShapeError, groups};
 use matmul_simd::Isa;
 
-mod measure;
-
-use measure::{levels, measured};
+use crate::cargo;
 
 /// Which plans are printed.
 #[derive(Debug, Args)]
@@ -38,6 +37,10 @@ pub(crate) enum Error {
     Shape(#[from] ShapeError),
     #[error("no instruction set to plan for: this machine needs {needs}")]
     NoIsa { needs: &'static str },
+    #[error("cannot start {program}: {source}")]
+    Spawn { program: String, source: std::io::Error },
+    #[error("the limits of this machine could not be measured, expected two numbers, found {found:?}")]
+    Measure { found: String },
 }
 
 /// Prints the plan of a shape, or a table of several.
@@ -54,7 +57,8 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
     match shapes.as_slice() {
         [shape] => {
             print!("{}", one(shape, &facts, &caches, threads));
-            println!("\n{}", limits(shape, options.dtype, isa, &caches));
+            let measure = |level: &Level| measured(isa, options.dtype, level);
+            print!("\n{}", limits(shape, options.dtype, isa, &caches, measure)?);
         }
         _ => print!("{}", table(&shapes, &facts, &caches, threads)),
     }
@@ -114,26 +118,66 @@ fn table(shapes: &[Shape], facts: &Facts, caches: &Caches, threads: usize) -> St
 }
 
 /// What a thread of this machine allows the shape: by arithmetic, and by the memory that its operands fit.
-fn limits(shape: &Shape, dtype: Dtype, isa: Isa, caches: &Caches) -> String {
-    let (flops, bytes) = (shape.flops(), shape.elements() * dtype.bytes() as f64);
-    let mut levels = levels(caches);
-    let level = matmul_report::limit(flops, bytes, 0.0, &levels).level;
+fn limits(
+    shape: &Shape,
+    dtype: Dtype,
+    isa: Isa,
+    caches: &Caches,
+    measure: impl FnOnce(&Level) -> Result<(f64, f64), Error>,
+) -> Result<String, Error> {
+    let (flops, bytes) = (shape.flops(), shape.bytes(dtype));
+    let levels = levels(caches);
+    let name = matmul_report::limit(flops, bytes, 0.0, &levels).level;
+    let mut level = levels.into_iter().find(|level| level.name == name).expect("memory holds anything");
+    let intensity = flops / bytes;
     let mut text = format!(
-        "{flops} flops on {bytes} bytes of A, B and C, each once: {:.2} flops per byte. They fit {level}.\n",
-        flops / bytes
+        "{flops} flops on {bytes} bytes of A, B and C, each once: {intensity:.2} flops per byte. They fit {name}.\n"
     );
-    let Some(engines) = isa.engines() else {
-        return text + &format!("The limit cannot be measured here: {isa} needs {}.\n", isa.needs());
-    };
-    levels.retain(|l| l.name == level);
-    let (peak, bandwidth) = measured(engines, dtype, &mut levels);
-    let Limit { memory_bound, .. } = matmul_report::limit(flops, bytes, peak, &levels);
+    if !isa.is_available() {
+        return Ok(text + &format!("The limit cannot be measured here: {isa} needs {}.\n", isa.needs()));
+    }
+    let (peak, bandwidth) = measure(&level)?;
+    level.samples.push(bandwidth);
+    let Limit { memory_bound, .. } = matmul_report::limit(flops, bytes, peak, &[level]);
     text += &format!(
-        "On one thread {} at the FMA peak of {peak:.1} GFLOP/s, {} at the {bandwidth:.1} GB/s that {level} gives.\n",
+        "On one thread {} at the FMA peak of {peak:.1} GFLOP/s, {} at the {bandwidth:.1} GB/s that {name} gives: ",
         time(flops / peak / 1e9),
         time(bytes / bandwidth / 1e9)
     );
-    text + if memory_bound { "Memory is the limit.\n" } else { "Arithmetic is the limit.\n" }
+    Ok(text + if memory_bound { "memory is the limit.\n" } else { "arithmetic is the limit.\n" })
+}
+
+/// The levels that one thread reads from, and of each a buffer that lies in it: half of a private cache, a quarter of
+/// one that others use too, and of memory more than the caches hold.
+fn levels(caches: &Caches) -> Vec<Level> {
+    let level =
+        |name: &str, capacity, buffer| Level { name: name.into(), capacity, buffer, samples: Vec::new() };
+    let [l1, l2, l3] = [caches.l1d, caches.l2, caches.l3].map(|bytes| bytes as u64);
+    let mut levels = vec![level("L1", l1, l1 / 2), level("L2", l2, l2 / 2)];
+    if l3 > l2 {
+        levels.push(level("L3", l3, (l3 / 4).max(l2 + (l3 - l2) / 2)));
+    }
+    levels.push(level("DRAM", 0, 4 * l2.max(l3)));
+    levels
+}
+
+/// GFLOP/s and GB/s, by a program with optimisation: without it, as this one is built, an intrinsic is a call.
+fn measured(isa: Isa, dtype: Dtype, level: &Level) -> Result<(f64, f64), Error> {
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--release", "--package", "matmul-simd", "--example", "limits", "--"]);
+    cargo.args([isa.name(), dtype.name(), &level.buffer.to_string()]).stderr(Stdio::inherit());
+    let program = cargo.get_program().to_string_lossy().into_owned();
+    let output = cargo.output().map_err(|source| Error::Spawn { program, source })?;
+    figures(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The two numbers that the program prints.
+fn figures(text: &str) -> Result<(f64, f64), Error> {
+    let numbers: Option<Vec<f64>> = text.split_whitespace().map(|word| word.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[peak, bandwidth]) if peak > 0.0 && bandwidth > 0.0 => Ok((peak, bandwidth)),
+        _ => Err(Error::Measure { found: text.into() }),
+    }
 }
 
 /// Seconds, in the unit that has few digits.
@@ -215,14 +259,41 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_measured_where_the_instructions_are() {
-        let text = |isa, name| limits(&shape(name), Dtype::F64, isa, &CACHES);
-        // An intensity of 4/3 · 64 / 8 flops per byte is above what any cache makes a limit of.
-        let here = text(Isa::Portable, "64x64x64");
-        assert!(here.contains("524288 flops on 98304 bytes") && here.contains("They fit L2"), "{here}");
-        assert!(here.contains("is the limit"), "{here}");
+    fn the_lower_limit_is_named() {
+        let text = |isa, name, peak, bandwidth| {
+            limits(&shape(name), Dtype::F64, isa, &CACHES, |_| Ok((peak, bandwidth))).expect("figures")
+        };
+        let fast = text(Isa::Portable, "64x64x64", 50.0, 100.0);
+        assert!(fast.contains("524288 flops on 98304 bytes") && fast.contains("fit L2"), "{fast}");
+        assert!(fast.contains("10.49 us at the FMA peak of 50.0 GFLOP/s, 983.0 ns at the 100.0"), "{fast}");
+        assert!(fast.contains("arithmetic is the limit"), "{fast}");
+        assert!(text(Isa::Portable, "5000x5000x1", 50.0, 10.0).contains("DRAM gives: memory is the limit"));
         for &isa in Isa::ALL.iter().filter(|isa| !isa.is_available()) {
-            assert!(text(isa, "4").contains(isa.needs()), "{isa}");
+            assert!(text(isa, "4", 1.0, 1.0).contains(isa.needs()), "{isa}");
+        }
+    }
+
+    #[test]
+    fn what_was_printed_is_two_numbers() {
+        assert_eq!(figures("117.5 98\n").expect("two numbers"), (117.5, 98.0));
+        for bad in ["", "1", "1 x", "1 2 3", "0 1", "NaN 1"] {
+            let error = figures(bad).expect_err("no figures").to_string();
+            assert!(error.contains(&format!("{bad:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn buffers_lie_in_their_levels() {
+        for caches in [CACHES, Caches::FALLBACK, Caches { l3: 0, ..CACHES }, Caches { l3: 2 << 20, ..CACHES }]
+        {
+            let levels = levels(&caches);
+            assert_eq!(levels.len(), if caches.l3 > 0 { 4 } else { 3 });
+            for pair in levels.windows(2) {
+                assert!(
+                    pair[0].buffer <= pair[0].capacity && pair[0].capacity < pair[1].buffer,
+                    "{levels:?}"
+                );
+            }
         }
     }
 }

@@ -153,7 +153,8 @@ fn every_engine_has_vectors_in_both_layouts() {
         ("1500x1500x1", "rows"),
     ] {
         let query = query(&Shape::parse(shape).expect("a shape"));
-        for facts in all_facts() {
+        // An engine may have tiles and nothing else.
+        for facts in all_facts().into_iter().filter(|facts| facts.rows > 0) {
             let plan = format!("{:#}", Plan::new(&query, &facts, &CACHES));
             assert_eq!(plan, expected, "{shape} on {} {}", facts.isa, facts.dtype);
         }
