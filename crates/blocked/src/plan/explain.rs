@@ -210,8 +210,8 @@ impl Plan {
             }
             Path::Column { .. } => {
                 let why = format!(
-                    "n = 1, columns of A are contiguous, and m = {} fills {} lanes",
-                    turned.m, facts.lanes
+                    "n = 1, columns of A are contiguous, and {} rows >= {} lanes; the sums take {} x half of L1",
+                    turned.m, facts.lanes, limits.sums_halves_of_l1
                 );
                 reason(what, why, Some("sums_halves_of_l1"))
             }
@@ -343,13 +343,12 @@ fn why_b(tiles: &Tiles, q: &Query, facts: &Facts, caches: &Caches) -> Reason {
         true => (limits.pack_near_b_panels, "pack_near_b_panels"),
         false => (limits.pack_far_b_panels, "pack_far_b_panels"),
     };
-    let (bytes, l2) = (bytes_of_b(q, facts).div_ceil(1024), caches.l2 >> 10);
+    let (bytes, half) = (bytes_of_b(q, facts).div_ceil(1024), (caches.l2 / 2) >> 10);
+    let l2 = format!("{} x {half} KiB of L2", limits.near_halves_of_l2);
     let place = match (near, aliased(q.b.0, facts)) {
-        (true, _) => format!("its {bytes} KiB fit {} halves of L2, {l2} KiB", limits.near_halves_of_l2),
+        (true, _) => format!("its {bytes} KiB fit {l2}"),
         (false, true) => "its rows alias in L1".into(),
-        (false, false) => {
-            format!("its {bytes} KiB do not fit {} halves of L2, {l2} KiB", limits.near_halves_of_l2)
-        }
+        (false, false) => format!("its {bytes} KiB do not fit {l2}"),
     };
     let panels = q.m.div_ceil(facts.mr);
     let compared = if tiles.b == Source::InPlace { "<" } else { ">=" };
