@@ -58,7 +58,7 @@ impl Cut {
         cut.halve((query.m, query.n), pieces).map(|_| cut)
     }
 
-    /// The shape of the largest piece of an m × n C.
+    /// The shape of the last piece of an m × n C: in units the largest, of which the last may be incomplete.
     pub(super) fn largest(&self, (mut m, mut n): (usize, usize)) -> (usize, usize) {
         let mut pieces = self.pieces;
         // The second half is never the smaller one.
