@@ -174,7 +174,7 @@ fn run(task: Task) -> Result<u8, Error> {
         Task::Test { asan: true, .. } => asan::run(),
         Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, false)?),
         Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), true)?, Vec::new()),
-        Task::Plan(options) => plan::run(&options).map(|()| 0).map_err(Error::from),
+        Task::Plan(options) => Ok(plan::run(&options)?),
         Task::Size(options) => Ok(size::run(&options)?),
         Task::Asm { kernel } => asm::run(&kernel),
     }

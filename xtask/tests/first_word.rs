@@ -68,6 +68,18 @@ fn a_list_has_kernels_and_shapes() {
 }
 
 #[test]
+fn plans_need_no_build() {
+    let (status, stdout, stderr) = xtask(&["plan", "--all", "--isa", "neon", "--threads", "4"]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("1x1500x1500 ") && stdout.contains("turned column / 4 pieces"), "{stdout}");
+    // Only the limit of this machine does, and it comes last.
+    let (status, stdout, stderr) = xtask(&["plan", "33", "--isa", "portable"]);
+    assert_eq!(status, Some(2));
+    assert!(stdout.contains("one piece: there is one thread"), "{stdout}");
+    assert!(stderr.contains(&format!("cannot start {NO_CARGO}")), "{stderr}");
+}
+
+#[test]
 fn a_wrong_argument_is_named() {
     for (args, words) in [
         (&["bench", "--fast"][..], &["--fast", "Usage: cargo xtask bench"][..]),
@@ -85,6 +97,10 @@ fn a_wrong_argument_is_named() {
         (&["conform", "--case", "edges f16 m=1 n=1 k=1"], &["f16"]),
         (&["conform", "--check"], &["--publish", "Usage: cargo xtask conform"]),
         (&["conform", "--target", "x"], &["\"x\"", "s390x"]),
+        (&["plan", "3x4"], &["\"3x4\"", "MxKxN"]),
+        (&["plan", "4", "--isa", "sse9"], &["sse9", "avx512"]),
+        (&["plan", "4", "--dtype", "f16"], &["f16", "f32 or f64"]),
+        (&["plan"], &["SHAPE", "Usage: cargo xtask plan"]),
         (&["lesson", "--sed", "1"], &["--sed", "Usage: cargo xtask lesson"]),
         (&["bnech"], &["bnech"]),
     ] {

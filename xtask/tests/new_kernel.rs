@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What `cargo test -p matmul-simd` needs of the workspace.
-const CRATES: [&str; 4] = ["core", "blocked", "conformance", "simd"];
+const CRATES: [&str; 5] = ["core", "blocked", "conformance", "report", "simd"];
 
 /// Texts by their paths below the root.
 type Files = BTreeMap<PathBuf, String>;

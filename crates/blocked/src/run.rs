@@ -220,8 +220,7 @@ impl<'a, T: Element> Part<'a, T> {
     /// As for [`carry_out`].
     unsafe fn run(self, context: &Context<'_, T>) {
         let (engine, t) = (context.engine, self.raw);
-        // A cut by rows may leave the last piece with fewer rows than lanes; tiles take them all.
-        let edge = if t.m >= engine.facts().group_rows(self.edge) { self.edge } else { 0 };
+        let edge = engine.facts().edge_of_piece(t.m, self.edge);
         let body = t.n - edge;
         // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
         unsafe {
@@ -240,6 +239,45 @@ impl<'a, T: Element> Part<'a, T> {
             }
             if edge > 0 {
                 rows::run(engine, &t.columns(Span { at: body, len: edge }));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matmul_core::{BatchMut, BatchRef};
+
+    use super::*;
+    use crate::portable;
+    use crate::work::Serial;
+
+    /// [`many`] asks for the plan of the first product and computes all of them by it.
+    #[test]
+    fn products_of_a_batch_ask_for_one_plan() {
+        let (a, b) = ([1.0f32; 400], [1.0f32; 400]);
+        let (m, k, n, count) = (3, 5, 4, 6);
+        // Strides from matrix to matrix, and of rows and columns: one behind the other, interleaved, one B for all.
+        for (a_step, a_strides) in [(15, (5, 1)), (15, (1, 3)), (1, (30, 6)), (-15, (5, 1))] {
+            for (b_step, b_strides) in [(20, (4, 1)), (20, (1, 5)), (0, (4, 1))] {
+                for (c_step, c_strides) in [(12, (4, 1)), (12, (1, 3)), (1, (24, 6))] {
+                    let mut c = [0.0f32; 400];
+                    let at = |step: isize| if step < 0 { 200 } else { 0 };
+                    let a = BatchRef::from_strided(&a, at(a_step), (count, a_step), (m, k), a_strides);
+                    let b = BatchRef::from_strided(&b, at(b_step), (count, b_step), (k, n), b_strides);
+                    let c = BatchMut::from_strided(&mut c, 0, (count, c_step), (m, n), c_strides);
+                    let batch = BatchProblem::new(1.0, a.unwrap(), b.unwrap(), 0.0, c.unwrap());
+                    let mut batch = batch.unwrap().expect("something to do");
+                    let of = |mut problem: Problem<'_, f32>| {
+                        query(portable().f32, &Raw::new(&mut problem), Summation::Contract, &Serial)
+                    };
+                    let first = batch.first().map(of).expect("six products");
+                    assert_eq!((first.a, first.b, first.c), (a_strides, b_strides, c_strides));
+                    // Of a half too, which may be another thread's.
+                    let (front, back) = batch.split(2).expect("two and four");
+                    let queries: Vec<Query> = front.map(of).chain(back.map(of)).collect();
+                    assert_eq!(queries, vec![first; count]);
+                }
             }
         }
     }

@@ -58,7 +58,7 @@ impl Cut {
         cut.halve((query.m, query.n), pieces).map(|_| cut)
     }
 
-    /// The shape of the largest piece of an m × n C.
+    /// The shape of the last piece of an m × n C: in units the largest, of which the last may be incomplete.
     pub(super) fn largest(&self, (mut m, mut n): (usize, usize)) -> (usize, usize) {
         let mut pieces = self.pieces;
         // The second half is never the smaller one.
@@ -85,7 +85,9 @@ impl Cut {
         let by_rows = || Halves::Rows(at(rows, self.row_unit));
         let by_columns = || Halves::Columns(at(columns, self.column_unit));
         match self.order {
-            Order::Columns { keep } if columns >= keep.saturating_mul(2) || (columns > 1 && rows < 2) => {
+            Order::Columns { keep }
+                if columns >= keep.max(1).saturating_mul(2) || (columns > 1 && rows < 2) =>
+            {
                 Some(by_columns())
             }
             Order::Columns { .. } => (rows > 1).then(by_rows),

@@ -146,16 +146,19 @@ fn more_than(len: usize, panels: usize, width: usize) -> bool {
     len > panels.saturating_mul(width)
 }
 
-/// What the columns before an edge are a multiple of.
+/// What the columns before an edge are a multiple of: a part of NR, since a cut may leave a piece with the columns after
+/// a multiple of NR and no others, and the edge must lie in it. A power of two, as the lanes are.
 pub(super) fn edge_step(facts: &Facts) -> usize {
-    facts.limits.edge_vectors.max(1).saturating_mul(facts.lanes)
+    let vectors = facts.limits.edge_vectors;
+    let divides = vectors.is_power_of_two() && facts.vectors & (vectors - 1) == 0;
+    if divides { vectors * facts.lanes } else { facts.lanes }
 }
 
 /// The last columns of C that a tile would be mostly empty for, if rows in lanes are better for them.
 fn edge(q: &Query, facts: &Facts) -> usize {
     let limits = &facts.limits;
     let step = edge_step(facts);
-    // A power of two, as the lanes are.
+    // A mask, no division.
     let edge = q.n & (step - 1);
     let most = limits.edge_columns.min(facts.rows);
     // Every lane needs a row.
@@ -204,4 +207,45 @@ pub fn sizes(facts: &Facts, caches: &Caches) -> Sizes {
     let Blocks { kc, nc } = blocks(facts, caches);
     // All rows of A are one block.
     Sizes { mr: facts.mr, nr: facts.nr(), mc: facts.mr, kc, nc }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portable_fma_facts;
+
+    const CACHES: Caches = Caches::FALLBACK;
+
+    fn with(change: impl Fn(&mut Facts)) -> Facts {
+        let mut facts = portable_fma_facts::<f32>();
+        change(&mut facts);
+        facts
+    }
+
+    /// A piece may be the columns after the last whole tile, here one: an edge of nine would begin before it.
+    #[test]
+    fn an_edge_lies_in_the_last_piece() {
+        for vectors in 0..=8 {
+            for of_tile in 1..=4 {
+                let facts = with(|facts| {
+                    (facts.lanes, facts.vectors, facts.rows) = (4, of_tile, 10);
+                    (facts.limits.edge_vectors, facts.limits.edge_columns) = (vectors, 10);
+                });
+                for n in 11..200 {
+                    let plan = Plan::new(&Query::row_major(100, 100, n), &facts, &CACHES);
+                    let last = (n - 1) % facts.nr() + 1;
+                    assert!(plan.edge <= last, "{n} columns, {vectors} vectors: {plan:#}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_engine_without_a_least_piece_is_cut_all_the_same() {
+        let facts = with(|facts| facts.limits.piece_panels = 0);
+        // One panel of columns cannot be halved.
+        let query = Query { threads: 4, ..Query::row_major(1000, 1000, 12) };
+        let plan = Plan::new(&query, &facts, &CACHES);
+        assert_eq!(plan.cut.map(|cut| cut.largest((1000, 12))), Some((252, 12)), "{plan:#}");
+    }
 }

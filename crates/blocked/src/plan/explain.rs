@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::caches::Caches;
-use super::cut::{Order, most_pieces};
-use super::decide::{aliased, bytes_of_b, copies_a, edge_step, few, is_near, is_tile, turns_for_tiles};
-use super::facts::Facts;
+use super::cut::{Cut, Order, most_pieces};
+use super::decide::{aliased, bytes_of_b, copies_a, edge_step, few, is_near, is_tile};
+use super::facts::{Facts, Strips};
 use super::query::Query;
 use super::way::{Path, Plan, Source, Tiles};
 
@@ -24,7 +24,36 @@ pub struct Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.what, self.why)?;
-        self.limit.map_or(Ok(()), |limit| write!(f, " (Limits::{limit})"))
+        match (self.limit, self.heading()) {
+            (None, _) => Ok(()),
+            (Some(limit), None) => write!(f, " (Limits::{limit})"),
+            (Some(limit), Some(heading)) => {
+                write!(f, " (Limits::{limit}; docs/performance.md, \"{heading}\")")
+            }
+        }
+    }
+}
+
+/// The fields of `Limits`, and where docs/performance.md has the experiment behind them.
+const HEADINGS: [(&str, &str); 11] = [
+    ("pack_a_panels", "Rows a multiple of 4 KiB apart"),
+    ("aliasing_bytes", "Rows a multiple of 4 KiB apart"),
+    ("aliased_rows", "Rows a multiple of 4 KiB apart"),
+    ("pack_near_b_panels", "B in place"),
+    ("pack_far_b_panels", "B in place"),
+    ("edge_columns", "Squares below 64"),
+    ("edge_rows", "Squares below 64"),
+    ("edge_vectors", "Squares below 64"),
+    ("strip_vectors", "Two to ten rows"),
+    ("sums_halves_of_l1", "Matrix times vector"),
+    ("piece_work", "Threads"),
+];
+
+impl Reason {
+    /// The heading in docs/performance.md under which the experiment behind the threshold stands, if there is one.
+    pub fn heading(&self) -> Option<&'static str> {
+        let limit = self.limit?;
+        HEADINGS.iter().find(|(field, _)| *field == limit).map(|(_, heading)| *heading)
     }
 }
 
@@ -32,24 +61,60 @@ fn reason(what: impl Into<String>, why: impl Into<String>, limit: Option<&'stati
     Reason { what: what.into(), why: why.into(), limit }
 }
 
-/// Two sentences: the way, and the threads.
+/// Two sentences: the way, and the threads. `{:#}` is a short form for tables: `turned column`, `rows / 4 pieces of 16
+/// rows`, `tiles of 12, a=in place, b=copied, edge=1`.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.turned {
-            f.write_str("Transposed: ")?;
+        if f.alternate() { self.short(f) } else { self.sentences(f) }
+    }
+}
+
+impl Plan {
+    fn short(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.turned { "turned " } else { "" })?;
+        match self.body {
+            Path::Tile => f.write_str("tile")?,
+            Path::Tiles(tiles) => write!(f, "tiles of {}, a={}, b={}", tiles.rows, tiles.a, tiles.b)?,
+            Path::Rows => f.write_str("rows")?,
+            Path::Strips(Strips { left, right: 0, vectors }) => write!(f, "strips {left}x{vectors}")?,
+            Path::Strips(Strips { left, right, vectors }) => write!(f, "strips {left}+{right}x{vectors}")?,
+            Path::Column { .. } => f.write_str("column")?,
+            Path::Dot => f.write_str("dot")?,
         }
-        self.body.fmt(f)?;
+        if self.edge > 0 {
+            write!(f, ", edge={}", self.edge)?;
+        }
+        let Some(Cut { pieces, row_unit, column_unit, order }) = self.cut else { return Ok(()) };
+        match (column_unit, order) {
+            (0, _) => write!(f, " / {pieces} pieces of {row_unit} rows"),
+            (_, Order::Columns { .. }) => write!(f, " / {pieces} pieces, columns first"),
+            (_, Order::Rows) => write!(f, " / {pieces} pieces, rows first"),
+        }
+    }
+
+    fn sentences(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = self.body.to_string();
+        if self.turned {
+            write!(f, "The transposed product: {way}")?;
+        } else {
+            let (first, rest) = way.split_at(1);
+            write!(f, "{}{rest}", first.to_uppercase())?;
+        }
         match self.edge {
             0 => {}
-            1 => f.write_str("; the last column with rows in lanes")?,
-            n => write!(f, "; the last {n} columns with rows in lanes")?,
+            1 => f.write_str("; the last column goes to rows in lanes")?,
+            n => write!(f, "; the last {n} columns go to rows in lanes")?,
         }
-        let Some(cut) = self.cut else { return f.write_str(". On one thread.") };
-        write!(f, ". In up to {} pieces of whole {} rows", cut.pieces, cut.row_unit)?;
-        match (cut.column_unit, cut.order) {
+        let Some(Cut { pieces, row_unit, column_unit, order }) = self.cut else {
+            return f.write_str(". On one thread.");
+        };
+        write!(f, ". Cut into up to {pieces} pieces, in units of {row_unit} rows")?;
+        match (column_unit, order) {
             (0, _) => f.write_str("."),
-            (columns, Order::Columns { .. }) => write!(f, " or {columns} columns, columns first."),
-            (columns, Order::Rows) => write!(f, " or {columns} columns, rows first."),
+            (columns, Order::Columns { keep }) => {
+                write!(f, " and {columns} columns: by columns while a half keeps {keep} units, then by rows.")
+            }
+            (columns, Order::Rows) => write!(f, " and {columns} columns: by rows first."),
         }
     }
 }
@@ -70,7 +135,12 @@ impl fmt::Display for Path {
 
 impl fmt::Display for Tiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tiles of {} rows, A {}, B {}", self.rows, self.a, self.b)?;
+        write!(f, "tiles of {} rows, ", self.rows)?;
+        if self.a == self.b {
+            write!(f, "A and B {}", self.a)?;
+        } else {
+            write!(f, "A {}, B {}", self.a, self.b)?;
+        }
         match self.b {
             Source::InPlace => Ok(()),
             _ => write!(f, " in blocks of {} x {}", self.blocks.kc, self.blocks.nc),
@@ -112,14 +182,14 @@ impl Plan {
             reasons.push(why_b(tiles, &piece, facts, caches));
             reasons.push(self.why_the_edge(&Query { n: turned.n, ..piece }, facts));
         }
-        reasons.push(self.why_the_pieces(query, facts));
+        reasons.push(self.why_the_pieces(&turned, facts));
         reasons
     }
 
     fn why_the_path(&self, query: &Query, turned: &Query, facts: &Facts) -> Reason {
         let side = turned.n;
-        let thin = query.m.min(query.n) <= few(query, facts) && !query.packed;
-        let (what, limits) = (self.body.to_string(), &facts.limits);
+        let limits = &facts.limits;
+        let what = format!("{}{}", if self.turned { "turned, " } else { "" }, self.body);
         match self.body {
             Path::Tile => reason(what, "it fits", None),
             Path::Rows => {
@@ -140,8 +210,8 @@ impl Plan {
             }
             Path::Column { .. } => {
                 let why = format!(
-                    "n = 1, columns of A are contiguous, and m = {} fills {} lanes",
-                    turned.m, facts.lanes
+                    "n = 1, columns of A are contiguous, and {} rows >= {} lanes; the sums take {} x half of L1",
+                    turned.m, facts.lanes, limits.sums_halves_of_l1
                 );
                 reason(what, why, Some("sums_halves_of_l1"))
             }
@@ -150,66 +220,89 @@ impl Plan {
                 format!("{} x {side} elements of C, in the order that is fastest", turned.m),
                 Some("dot_side"),
             ),
-            Path::Tiles(_) => {
-                let why = match (thin, turns_for_tiles(query)) {
-                    (true, _) => format!(
-                        "{} x {} is too small for the lanes of a path for few columns",
-                        query.m, query.n
-                    ),
-                    (false, true) => "columns of C are contiguous, so the transpose is computed".into(),
-                    (false, false) => format!("more than {} rows and columns", few(query, facts)),
-                };
-                reason("tiles", why, None)
-            }
+            Path::Tiles(_) => reason(
+                if self.turned { "turned, tiles" } else { "tiles" },
+                format!("{}; {}", why_not_thin(query, facts), why_turned(query, self.turned)),
+                None,
+            ),
         }
     }
 
     fn why_the_edge(&self, q: &Query, facts: &Facts) -> Reason {
         let (limits, step) = (&facts.limits, edge_step(facts));
-        let rest = q.n % step;
-        match (self.edge, rest) {
-            (0, 0) => reason("no edge", format!("n = {} is a multiple of {step}", q.n), Some("edge_vectors")),
-            (0, _) if rest <= limits.edge_columns.min(facts.rows) && q.m < limits.edge_rows => {
-                let why = format!(
-                    "{rest} more columns than a multiple of {step}, but {} rows are fewer than {}",
-                    q.m, limits.edge_rows
-                );
-                reason("no edge", why, Some("edge_rows"))
+        let (rest, most) = (q.n % step, limits.edge_columns.min(facts.rows));
+        let least = limits.edge_rows.max(facts.group_rows(rest));
+        let no = |why: String, limit| reason("no edge", why, limit);
+        match self.edge {
+            _ if rest == 0 => no(format!("n % {step} = 0"), Some("edge_vectors")),
+            0 if rest > most => no(format!("n % {step} = {rest} > {most}"), Some("edge_columns")),
+            0 if q.n < step => no(format!("n = {} < {step}: it is all that there is", q.n), None),
+            0 if q.m < least => {
+                no(format!("n % {step} = {rest} <= {most}, but {} rows < {least}", q.m), Some("edge_rows"))
             }
-            (0, _) => {
-                let why = format!(
-                    "{rest} more columns than a multiple of {step}: more than {}, or A's rows are not contiguous",
-                    limits.edge_columns
-                );
-                reason("no edge", why, Some("edge_columns"))
+            0 if q.packed => {
+                no("B is packed, so its columns do not lie where rows in lanes read them".into(), None)
             }
-            (edge, _) => {
-                let why = format!(
-                    "{edge} more than a multiple of {step}, at most {}; {} rows are at least {}",
-                    limits.edge_columns, q.m, limits.edge_rows
-                );
-                reason("the last columns apart", why, Some("edge_columns"))
+            0 => no("rows of A are not contiguous, which rows in lanes need".into(), None),
+            edge => {
+                let why = format!("n % {step} = {edge} <= {most}, and {} rows >= {least}", q.m);
+                reason(format!("edge of {edge}"), why, Some("edge_columns"))
             }
         }
     }
 
-    fn why_the_pieces(&self, query: &Query, facts: &Facts) -> Reason {
-        let work = query.m.saturating_mul(query.n).saturating_mul(query.k);
-        let (most, least) = (most_pieces(query, facts), facts.limits.piece_work);
+    fn why_the_pieces(&self, q: &Query, facts: &Facts) -> Reason {
+        let work = q.m.saturating_mul(q.n).saturating_mul(q.k);
+        let (most, least) = (most_pieces(q, facts), facts.limits.piece_work);
         match self.cut {
             Some(cut) => {
-                let why =
-                    format!("{} threads, and {work} multiply-adds are {most} times {least}", query.threads);
+                let why = format!("{} threads, {work} multiply-adds / {least} = {most}", q.threads);
+                let units = q.m / cut.row_unit;
+                let why = match cut.column_unit {
+                    0 => format!("{why}, {} rows / {} = {units}", q.m, cut.row_unit),
+                    _ => why,
+                };
                 reason(format!("up to {} pieces", cut.pieces), why, Some("piece_work"))
             }
-            None if query.threads < 2 => reason("one piece", "there is one thread", None),
-            None if most < 2 => reason(
-                "one piece",
-                format!("{work} multiply-adds are less than twice {least}"),
-                Some("piece_work"),
-            ),
-            None => reason("one piece", "C has too few rows and columns to cut", None),
+            None if q.threads < 2 => reason("one piece", "there is one thread", None),
+            None if most < 2 => {
+                reason("one piece", format!("{work} multiply-adds < 2 x {least}"), Some("piece_work"))
+            }
+            None => reason("one piece", "C has less than two units of rows or columns to cut between", None),
         }
+    }
+}
+
+/// Why a product that tiles compute has no path for few columns.
+fn why_not_thin(query: &Query, facts: &Facts) -> String {
+    let (side, few) = (query.m.min(query.n), few(query, facts));
+    if query.packed {
+        return "B is packed for tiles".into();
+    }
+    if side > few {
+        return format!("the shorter side of C, {side}, > {few}, the most that a path of its own takes");
+    }
+    let long = query.m.max(query.n);
+    let q = if query.m < query.n { query.turned() } else { *query };
+    match (q.a.0, q.a.1) {
+        (_, 1) if q.n > facts.rows => format!("n = {side} > {}, the most with rows in lanes", facts.rows),
+        (_, 1) => format!("{long} rows < {}, which rows in lanes fill", facts.group_rows(side)),
+        (1, _) if side == 1 => format!("{long} rows < {}, a vector", facts.lanes),
+        (1, _) if side > 1 + facts.strips.len() => format!("the engine has no strips for {side} columns"),
+        (1, _) => {
+            let least = facts.limits.strip_vectors.saturating_mul(facts.lanes);
+            format!("{long} rows < {least}, from which strips pay")
+        }
+        _ => "neither rows nor columns of the longer operand are contiguous".into(),
+    }
+}
+
+fn why_turned(query: &Query, turned: bool) -> &'static str {
+    match (turned, query.n, query.m) {
+        (true, 1, _) => "columns of A are contiguous, and turned they fill lanes without a copy",
+        (true, ..) => "columns of C are contiguous, and turned they are rows",
+        (false, _, 1) => "C is one row, which fills lanes as it is",
+        (false, ..) => "as it lies",
     }
 }
 
@@ -218,23 +311,22 @@ fn why_a(tiles: &Tiles, q: &Query, facts: &Facts) -> Reason {
     let (contiguous, aliases) = (q.a.1.unsigned_abs() == 1, aliased(q.a.0, facts));
     if copies_a(q, facts) {
         let hostile = if contiguous { "its rows alias in L1" } else { "its rows are not contiguous" };
-        let why = format!("{hostile}, and each panel meets {panels} of B, at least {}", limits.pack_a_panels);
+        let why = format!("{hostile}, and each panel meets {panels} panels of B >= {}", limits.pack_a_panels);
         return reason("A copied", why, Some("pack_a_panels"));
     }
-    match (contiguous, aliases) {
-        (true, false) => {
-            reason("A in place", "its rows are contiguous and do not alias in L1", Some("aliasing_bytes"))
-        }
-        (true, true) if tiles.rows < facts.mr => reason(
-            "A in place",
-            format!("its rows alias in L1, so {} at a time", tiles.rows),
-            Some("aliased_rows"),
-        ),
-        _ => {
-            let why = format!("each panel meets {panels} of B, less than {}", limits.pack_a_panels);
-            reason("A in place", why, Some("pack_a_panels"))
-        }
+    if contiguous && !aliases {
+        let why = format!(
+            "its rows are contiguous, and {} bytes apart they do not alias",
+            q.a.0.unsigned_abs() * facts.size
+        );
+        return reason("A in place", why, Some("aliasing_bytes"));
     }
+    if contiguous && !limits.copy_aliased {
+        let why = format!("its rows alias in L1, so {} of them at a time", tiles.rows);
+        return reason("A in place", why, Some("aliased_rows"));
+    }
+    let why = format!("each panel meets {panels} panels of B < {}", limits.pack_a_panels);
+    reason("A in place", why, Some("pack_a_panels"))
 }
 
 fn why_b(tiles: &Tiles, q: &Query, facts: &Facts, caches: &Caches) -> Reason {
@@ -251,16 +343,33 @@ fn why_b(tiles: &Tiles, q: &Query, facts: &Facts, caches: &Caches) -> Reason {
         true => (limits.pack_near_b_panels, "pack_near_b_panels"),
         false => (limits.pack_far_b_panels, "pack_far_b_panels"),
     };
+    let (bytes, half) = (bytes_of_b(q, facts).div_ceil(1024), (caches.l2 / 2) >> 10);
+    let l2 = format!("{} x {half} KiB of L2", limits.near_halves_of_l2);
     let place = match (near, aliased(q.b.0, facts)) {
-        (true, _) => "stay in L2",
-        (false, true) => "alias in L1",
-        (false, false) => "do not stay in L2",
+        (true, _) => format!("its {bytes} KiB fit {l2}"),
+        (false, true) => "its rows alias in L1".into(),
+        (false, false) => format!("its {bytes} KiB do not fit {l2}"),
     };
     let panels = q.m.div_ceil(facts.mr);
-    let compared = if panels < enough { "less than" } else { "at least" };
-    let why = format!(
-        "{} KiB {place}, and each panel meets {panels} of A, {compared} {enough}",
-        bytes_of_b(q, facts).div_ceil(1024)
-    );
+    let compared = if tiles.b == Source::InPlace { "<" } else { ">=" };
+    let why = format!("{place}, and each panel meets {panels} panels of rows {compared} {enough}");
     reason(what, why, Some(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A heading that was renamed would send the reader of a reason nowhere.
+    #[test]
+    fn headings_are_in_the_documentation() {
+        let page = include_str!("../../../../docs/performance.md");
+        let limits = format!("{:?}", super::super::Limits::AVX2);
+        for (field, heading) in HEADINGS {
+            assert!(limits.contains(&format!("{field}: ")), "{field} is no field of Limits");
+            let heads =
+                |line: &str| line.starts_with("## ") || line.starts_with("- **") || line.starts_with("**");
+            assert!(page.lines().any(|line| heads(line) && line.contains(heading)), "{heading}");
+        }
+    }
 }

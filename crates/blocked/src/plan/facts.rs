@@ -97,4 +97,11 @@ impl Facts {
     pub const fn group_rows(&self, n: usize) -> usize {
         if n == 1 { self.across } else { self.lanes }
     }
+
+    /// The last columns that keep a path of their own in a piece with m rows, where the plan of the whole has `edge`: a
+    /// cut by rows may leave a piece with fewer rows than lanes, and tiles then take all of its columns.
+    #[inline(always)]
+    pub const fn edge_of_piece(&self, m: usize, edge: usize) -> usize {
+        if m >= self.group_rows(edge) { edge } else { 0 }
+    }
 }

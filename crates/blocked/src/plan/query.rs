@@ -26,17 +26,31 @@ pub struct Query {
 impl Query {
     /// A product of row-major matrices on one thread, in the contract's order.
     pub fn row_major(m: usize, k: usize, n: usize) -> Self {
-        let rows = |nrows: usize, ncols: usize| (if nrows == 1 { 1 } else { ncols as isize }, 1);
-        Self {
+        let rows = |ncols: usize| (ncols as isize, 1);
+        let whole = Self {
             m,
             k,
             n,
-            a: rows(m, k),
-            b: rows(k, n),
-            c: rows(m, n),
+            a: rows(k),
+            b: rows(n),
+            c: rows(n),
             packed: false,
             summation: Summation::Contract,
             threads: 1,
+        };
+        whole.canonical()
+    }
+
+    /// The same with strides of 1 wherever there is only one row or column, which no path then takes for a reason to
+    /// copy.
+    pub fn canonical(self) -> Self {
+        let one = |len: usize, stride: isize| if len == 1 { 1 } else { stride };
+        let (m, k, n) = (self.m, self.k, self.n);
+        Self {
+            a: (one(m, self.a.0), one(k, self.a.1)),
+            b: (one(k, self.b.0), one(n, self.b.1)),
+            c: (one(m, self.c.0), one(n, self.c.1)),
+            ..self
         }
     }
 
