@@ -2,8 +2,8 @@
 //!
 //! A tile would use n of its NR lanes, 10 of 16. Here a block of `LANES` rows is transposed on its way into registers,
 //! `DEPTH` steps of k at a time, and each of the n columns of B is a broadcast and one accumulator. AVX2 in f32 issues
-//! 40 FMAs for 8 loads and 8 shuffles of A and 40 broadcasts of B: 24 cycles of loads for 20 of FMAs, 83 % of the
-//! peak, and A is read once, where it lies.
+//! 40 FMAs for 8 loads and 8 shuffles of A and 40 broadcasts of B: loads are the limit, close to the peak, and A is read
+//! once, where it lies.
 
 use core::hint::black_box;
 use core::mem::MaybeUninit;
