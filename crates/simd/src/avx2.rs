@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::vector::{Rows, Transpose, Vector};
+use matmul_blocked::vector::{Rows, Transpose, Vector, read, write};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::Isa;
@@ -31,7 +31,7 @@ unsafe impl Vector<f32> for F32x8 {
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
         // SAFETY: the caller vouches for 8 elements.
-        unsafe { Self(_mm256_loadu_ps(p)) }
+        unsafe { Self(read(p)) }
     }
 
     #[inline(always)]
@@ -47,7 +47,7 @@ unsafe impl Vector<f32> for F32x8 {
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
         // SAFETY: the caller vouches for 8 elements.
-        unsafe { _mm256_storeu_ps(p, self.0) }
+        unsafe { write(p, self.0) }
     }
 
     /// In parts of 4, 2 and 1: a masked store takes some 20 cycles on Zen.
@@ -113,7 +113,7 @@ unsafe impl Vector<f64> for F64x4 {
     #[inline(always)]
     unsafe fn load(p: *const f64) -> Self {
         // SAFETY: the caller vouches for 4 elements.
-        unsafe { Self(_mm256_loadu_pd(p)) }
+        unsafe { Self(read(p)) }
     }
 
     #[inline(always)]
@@ -128,7 +128,7 @@ unsafe impl Vector<f64> for F64x4 {
     #[inline(always)]
     unsafe fn store(self, p: *mut f64) {
         // SAFETY: the caller vouches for 4 elements.
-        unsafe { _mm256_storeu_pd(p, self.0) }
+        unsafe { write(p, self.0) }
     }
 
     /// In parts of 2 and 1, as in f32.
@@ -185,10 +185,10 @@ unsafe impl Transpose<f32> for F32x8 {
     unsafe fn columns(rows: &Rows<f32>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX2, and vouches for four elements at each row.
         unsafe {
-            let a = _mm256_loadu2_m128(rows[4].add(q), rows[0].add(q));
-            let b = _mm256_loadu2_m128(rows[5].add(q), rows[1].add(q));
-            let c = _mm256_loadu2_m128(rows[6].add(q), rows[2].add(q));
-            let d = _mm256_loadu2_m128(rows[7].add(q), rows[3].add(q));
+            let a = _mm256_set_m128(read(rows[4].wrapping_add(q)), read(rows[0].wrapping_add(q)));
+            let b = _mm256_set_m128(read(rows[5].wrapping_add(q)), read(rows[1].wrapping_add(q)));
+            let c = _mm256_set_m128(read(rows[6].wrapping_add(q)), read(rows[2].wrapping_add(q)));
+            let d = _mm256_set_m128(read(rows[7].wrapping_add(q)), read(rows[3].wrapping_add(q)));
             let (ab_lo, ab_hi) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             let (cd_lo, cd_hi) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             [
@@ -210,8 +210,8 @@ unsafe impl Transpose<f64> for F64x4 {
     unsafe fn columns(rows: &Rows<f64>, q: usize) -> [Self; 4] {
         // SAFETY: the caller has AVX2, and vouches for two elements at each row.
         unsafe {
-            let a = _mm256_loadu2_m128d(rows[2].add(q), rows[0].add(q));
-            let b = _mm256_loadu2_m128d(rows[3].add(q), rows[1].add(q));
+            let a = _mm256_set_m128d(read(rows[2].wrapping_add(q)), read(rows[0].wrapping_add(q)));
+            let b = _mm256_set_m128d(read(rows[3].wrapping_add(q)), read(rows[1].wrapping_add(q)));
             let (lo, hi) = (Self(_mm256_unpacklo_pd(a, b)), Self(_mm256_unpackhi_pd(a, b)));
             [lo, hi, lo, hi]
         }

@@ -6,7 +6,7 @@
 
 use core::arch::x86_64::*;
 
-use matmul_blocked::vector::{Rows, Transpose, Vector};
+use matmul_blocked::vector::{Rows, Transpose, Vector, read, write};
 use matmul_blocked::{Engines, engine, run_f32, run_f64};
 
 use crate::Isa;
@@ -84,9 +84,9 @@ impl_vector!(
     16,
     __mmask16,
     _mm512_set1_ps,
-    _mm512_loadu_ps,
+    read,
     _mm512_maskz_loadu_ps,
-    _mm512_storeu_ps,
+    write,
     _mm512_mask_storeu_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
@@ -98,9 +98,9 @@ impl_vector!(
     8,
     __mmask8,
     _mm512_set1_pd,
-    _mm512_loadu_pd,
+    read,
     _mm512_maskz_loadu_pd,
-    _mm512_storeu_pd,
+    write,
     _mm512_mask_storeu_pd,
     _mm512_mul_pd,
     _mm512_fmadd_pd,
@@ -115,10 +115,10 @@ impl_vector!(
 unsafe fn quarters<T>(rows: &Rows<T>, four: [usize; 4], q: usize) -> __m512 {
     // SAFETY: the caller's promise.
     unsafe {
-        let v = _mm512_castps128_ps512(_mm_loadu_ps(rows[four[0]].add(q).cast()));
-        let v = _mm512_insertf32x4::<1>(v, _mm_loadu_ps(rows[four[1]].add(q).cast()));
-        let v = _mm512_insertf32x4::<2>(v, _mm_loadu_ps(rows[four[2]].add(q).cast()));
-        _mm512_insertf32x4::<3>(v, _mm_loadu_ps(rows[four[3]].add(q).cast()))
+        let v = _mm512_castps128_ps512(read(rows[four[0]].wrapping_add(q)));
+        let v = _mm512_insertf32x4::<1>(v, read(rows[four[1]].wrapping_add(q)));
+        let v = _mm512_insertf32x4::<2>(v, read(rows[four[2]].wrapping_add(q)));
+        _mm512_insertf32x4::<3>(v, read(rows[four[3]].wrapping_add(q)))
     }
 }
 

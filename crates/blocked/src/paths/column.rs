@@ -27,7 +27,7 @@ pub unsafe fn run<T: Element, V: Operand<T>>(t: &Raw<T>, block: usize) {
             // SAFETY: the spans lie in A, B and C, and the lease has i.len elements, rounded up to vectors.
             unsafe {
                 for v in (0..i.len).step_by(V::LANES) {
-                    V::splat(T::Out::ZERO).store(sums.add(v));
+                    V::splat(T::Out::ZERO).store(sums.wrapping_add(v));
                 }
                 let whole = p.len - p.len % STEPS;
                 for q in (0..whole).step_by(STEPS) {
@@ -59,23 +59,23 @@ unsafe fn add_columns<T: Element, V: Operand<T>, const Q: usize>(
         let mut factors = [V::splat(T::Out::ZERO); Q];
         for (q, (column, factor)) in columns.iter_mut().zip(&mut factors).enumerate() {
             let p = (p + q) as isize;
-            *column = t.a.offset(i.at as isize + p * t.a_cs);
-            *factor = V::broadcast(t.b.offset(p * t.b_rs));
+            *column = t.a.wrapping_offset(i.at as isize + p * t.a_cs);
+            *factor = V::broadcast(t.b.wrapping_offset(p * t.b_rs));
         }
         let whole = i.len - i.len % V::LANES;
         for v in (0..whole).step_by(V::LANES) {
-            let mut sum = V::load(sums.add(v));
+            let mut sum = V::load(sums.wrapping_add(v));
             for (column, factor) in columns.iter().zip(factors) {
-                sum = V::operand(column.add(v)).mul_add(factor, sum);
+                sum = V::operand(column.wrapping_add(v)).mul_add(factor, sum);
             }
-            sum.store(sums.add(v));
+            sum.store(sums.wrapping_add(v));
         }
         if whole < i.len {
-            let mut sum = V::load(sums.add(whole));
+            let mut sum = V::load(sums.wrapping_add(whole));
             for (column, factor) in columns.iter().zip(factors) {
-                sum = V::operand_first(column.add(whole), i.len - whole).mul_add(factor, sum);
+                sum = V::operand_first(column.wrapping_add(whole), i.len - whole).mul_add(factor, sum);
             }
-            sum.store(sums.add(whole));
+            sum.store(sums.wrapping_add(whole));
         }
     }
 }
@@ -89,13 +89,13 @@ unsafe fn fold<T: Element, V: Operand<T>>(t: &Raw<T>, sums: *mut T::Out, i: Span
     let fold = t.fold(p);
     // SAFETY: the caller's promise.
     unsafe {
-        let c = t.c.offset(i.at as isize * t.c_rs);
+        let c = t.c.wrapping_offset(i.at as isize * t.c_rs);
         if t.c_rs == 1 {
             return fold_run::<T::Out, V>(fold, t.alpha, sums, c, i.len);
         }
         for l in 0..i.len {
-            let c = c.offset(l as isize * t.c_rs);
-            *c = fold.apply(t.alpha, *sums.add(l), || *c);
+            let c = c.wrapping_offset(l as isize * t.c_rs);
+            *c = fold.apply(t.alpha, *sums.wrapping_add(l), || *c);
         }
     }
 }

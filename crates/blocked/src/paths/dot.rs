@@ -41,19 +41,19 @@ pub unsafe fn run<T: Element<Out = T>, V: Vector<T>>(t: &Raw<T>) {
 unsafe fn elements<T: Element<Out = T>, V: Vector<T>, const R: usize>(t: &Raw<T>, i: usize, j: usize) {
     // SAFETY: rows of A and columns of B hold k contiguous elements each; p + n <= k for whatever is loaded.
     unsafe {
-        let b = t.b.offset(j as isize * t.b_cs);
+        let b = t.b.wrapping_offset(j as isize * t.b_cs);
         let mut a = [t.a; R];
         for (r, row) in a.iter_mut().enumerate() {
-            *row = row.offset((i + r) as isize * t.a_rs);
+            *row = row.wrapping_offset((i + r) as isize * t.a_rs);
         }
         let mut sums = [[V::splat(T::ZERO); VECTORS]; R];
         let mut p = 0;
         while p + VECTORS * V::LANES <= t.k {
             for v in 0..VECTORS {
                 let at = p + v * V::LANES;
-                let b_v = V::load(b.add(at));
+                let b_v = V::load(b.wrapping_add(at));
                 for (sums, row) in sums.iter_mut().zip(a) {
-                    sums[v] = V::load(row.add(at)).mul_add(b_v, sums[v]);
+                    sums[v] = V::load(row.wrapping_add(at)).mul_add(b_v, sums[v]);
                 }
             }
             p += VECTORS * V::LANES;
@@ -61,14 +61,14 @@ unsafe fn elements<T: Element<Out = T>, V: Vector<T>, const R: usize>(t: &Raw<T>
         while p < t.k {
             let n = V::LANES.min(t.k - p);
             // Lanes past the end are 0 in both, and add +0.
-            let b_v = V::load_first(b.add(p), n);
+            let b_v = V::load_first(b.wrapping_add(p), n);
             for (sums, row) in sums.iter_mut().zip(a) {
-                sums[0] = V::load_first(row.add(p), n).mul_add(b_v, sums[0]);
+                sums[0] = V::load_first(row.wrapping_add(p), n).mul_add(b_v, sums[0]);
             }
             p += n;
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            let c = t.c.offset((i + r) as isize * t.c_rs + j as isize * t.c_cs);
+            let c = t.c.wrapping_offset((i + r) as isize * t.c_rs + j as isize * t.c_cs);
             let mut sum = sums[0];
             for &more in &sums[1..] {
                 sum = more.mul_add(V::splat(T::ONE), sum);

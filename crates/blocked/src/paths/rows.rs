@@ -140,7 +140,7 @@ pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, 
         let results = chunk::<T, V, N, G, HOW>(t, Span { len: whole, ..p });
         for j in 0..N {
             for (g, results) in results.iter().enumerate() {
-                results[j].store(sums.add((j * G + g) * V::LANES));
+                results[j].store(sums.wrapping_add((j * G + g) * V::LANES));
             }
         }
     }
@@ -157,12 +157,12 @@ pub unsafe fn rest<T: Element>(t: &Raw<T>, p: Span, sums: *mut T::Out, height: u
         for l in 0..height {
             // SAFETY: the caller's promise.
             unsafe {
-                let sum = sums.add(j * height + l);
-                let row = t.a.offset(l as isize * t.a_rs);
+                let sum = sums.wrapping_add(j * height + l);
+                let row = t.a.wrapping_offset(l as isize * t.a_rs);
                 let mut value = *sum;
                 for q in p.at..p.end() {
-                    let b = t.b.offset(q as isize * t.b_rs + j as isize * t.b_cs);
-                    value = (*row.add(q)).mul_add(*b, value);
+                    let b = t.b.wrapping_offset(q as isize * t.b_rs + j as isize * t.b_cs);
+                    value = (*row.wrapping_add(q)).mul_add(*b, value);
                 }
                 *sum = value;
             }
@@ -195,7 +195,7 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
     // SAFETY: the rows and columns named lie in A and B.
     unsafe {
         let mut sums = [[V::splat(T::Out::ZERO); N]; G];
-        let mut b = t.b.offset(p.at as isize * b_rs);
+        let mut b = t.b.wrapping_offset(p.at as isize * b_rs);
         for q in (0..p.len).step_by(V::DEPTH) {
             // Opaque, or the compiler counts up a pointer for each row, most of them on the stack.
             let q = black_box(q);
@@ -211,7 +211,7 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
                 for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {
                     let b = b.wrapping_offset(d as isize * b_rs);
                     for (j, sum) in sums.iter_mut().enumerate() {
-                        *sum = column.mul_add(V::broadcast(b.offset(j as isize * b_cs)), *sum);
+                        *sum = column.mul_add(V::broadcast(b.wrapping_offset(j as isize * b_cs)), *sum);
                     }
                 }
             }

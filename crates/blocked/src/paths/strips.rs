@@ -74,7 +74,7 @@ unsafe fn strip<T: Element>(
     unsafe {
         function(t, i, p, sums);
         if t.c_rs == 1 {
-            let out = Run { at: t.c.add(i.at), stride: t.c_cs, len: i.len };
+            let out = Run { at: t.c.wrapping_add(i.at), stride: t.c_cs, len: i.len };
             return fold(t, of_chunk, sums, height, out);
         }
         let mut totals = [const { MaybeUninit::<T::Out>::uninit() }; SIZE];
@@ -102,7 +102,7 @@ pub unsafe fn strip_of<T: Element, V: Operand<T>, const N: usize, const G: usize
     unsafe {
         for (g, results) in chunk::<T, V, N, G>(t, i, p).into_iter().enumerate() {
             for (j, sum) in results.into_iter().enumerate() {
-                sum.store(sums.add((j * G + g) * V::LANES));
+                sum.store(sums.wrapping_add((j * G + g) * V::LANES));
             }
         }
     }
@@ -128,8 +128,8 @@ unsafe fn chunk<T: Element, V: Operand<T>, const N: usize, const G: usize>(
     // SAFETY: the rows and columns named lie in A and B; what is prefetched need not.
     unsafe {
         let mut sums = [[V::splat(T::Out::ZERO); N]; G];
-        let mut a = t.a.offset(i.at as isize + p.at as isize * t.a_cs);
-        let mut b = t.b.offset(p.at as isize * t.b_rs);
+        let mut a = t.a.wrapping_offset(i.at as isize + p.at as isize * t.a_cs);
+        let mut b = t.b.wrapping_offset(p.at as isize * t.b_rs);
         for _ in 0..p.len {
             let next = a.wrapping_offset(ahead.wrapping_mul(t.a_cs));
             for l in 0..lines {
@@ -139,11 +139,11 @@ unsafe fn chunk<T: Element, V: Operand<T>, const N: usize, const G: usize>(
             for (g, column) in columns.iter_mut().enumerate() {
                 *column = match G {
                     1 => V::operand_first(a, i.len),
-                    _ => V::operand(a.add(g * V::LANES)),
+                    _ => V::operand(a.wrapping_add(g * V::LANES)),
                 };
             }
             for j in 0..N {
-                let b_j = V::broadcast(b.offset(j as isize * t.b_cs));
+                let b_j = V::broadcast(b.wrapping_offset(j as isize * t.b_cs));
                 for (sums, column) in sums.iter_mut().zip(columns) {
                     sums[j] = column.mul_add(b_j, sums[j]);
                 }

@@ -134,14 +134,14 @@ unsafe fn chunk<
         for _ in L..t.k {
             let b_row = load_row::<T, V, N, PARTIAL>(b, last);
             for (i, row) in acc.iter_mut().enumerate() {
-                add_products(row, a.offset(i as isize * t.a_rs), &b_row);
+                add_products(row, a.wrapping_offset(i as isize * t.a_rs), &b_row);
             }
-            a = a.offset(t.a_cs);
-            b = b.offset(t.b_rs);
+            a = a.wrapping_offset(t.a_cs);
+            b = b.wrapping_offset(t.b_rs);
         }
         let mut b_rows = [[V::splat(T::Out::ZERO); N]; L];
         for (l, b_row) in b_rows.iter_mut().enumerate() {
-            *b_row = load_row::<T, V, N, PARTIAL>(b.offset(l as isize * t.b_rs), last);
+            *b_row = load_row::<T, V, N, PARTIAL>(b.wrapping_offset(l as isize * t.b_rs), last);
         }
         // The fold is chosen outside the loops over the tile: inside, they would not unroll, and the accumulators
         // would go through the stack.
@@ -178,13 +178,13 @@ unsafe fn rows<
     for (i, mut row) in acc.into_iter().enumerate() {
         // SAFETY: i < M, the caller's promise, and C has (N-1)*LANES + last elements in each row.
         unsafe {
-            let a = a.offset(i as isize * t.a_rs);
+            let a = a.wrapping_offset(i as isize * t.a_rs);
             for (l, b_row) in b_rows.iter().enumerate() {
-                add_products(&mut row, a.offset(l as isize * t.a_cs), b_row);
+                add_products(&mut row, a.wrapping_offset(l as isize * t.a_cs), b_row);
             }
-            let c = t.c.offset(i as isize * t.c_rs);
+            let c = t.c.wrapping_offset(i as isize * t.c_rs);
             for (j, sum) in row.into_iter().enumerate() {
-                let c = c.add(j * V::LANES);
+                let c = c.wrapping_add(j * V::LANES);
                 let masked = PARTIAL && j == N - 1;
                 let old = match (ADD, masked) {
                     (false, _) => sum,
@@ -233,7 +233,7 @@ unsafe fn load_row<T: Element, V: Operand<T>, const N: usize, const PARTIAL: boo
     unsafe {
         let mut vectors = [V::splat(T::Out::ZERO); N];
         for (j, vector) in vectors.iter_mut().enumerate() {
-            let at = row.add(j * V::LANES);
+            let at = row.wrapping_add(j * V::LANES);
             *vector = match PARTIAL && j == N - 1 {
                 true => V::operand_first(at, last),
                 false => V::operand(at),

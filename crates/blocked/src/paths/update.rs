@@ -22,7 +22,7 @@ pub(crate) unsafe fn read_c<T: Element>(
     for j in 0..t.n {
         for l in lanes.clone() {
             // SAFETY: the caller's promise.
-            unsafe { *totals.add(j * stride + l) = *at(t, i + l, j) };
+            unsafe { *totals.wrapping_add(j * stride + l) = *at(t, i + l, j) };
         }
     }
 }
@@ -42,7 +42,7 @@ pub(crate) unsafe fn write_c<T: Element>(
     for j in 0..t.n {
         for l in lanes.clone() {
             // SAFETY: the caller's promise.
-            unsafe { *at(t, i + l, j) = *totals.add(j * stride + l) };
+            unsafe { *at(t, i + l, j) = *totals.wrapping_add(j * stride + l) };
         }
     }
 }
@@ -79,8 +79,8 @@ pub unsafe fn fold<T: Element, V: Vector<T::Out>>(
     for j in 0..t.n {
         // SAFETY: the caller's promise.
         unsafe {
-            let c = out.at.offset(j as isize * out.stride);
-            fold_run::<T::Out, V>(fold, t.alpha, sums.add(j * height), c, out.len);
+            let c = out.at.wrapping_offset(j as isize * out.stride);
+            fold_run::<T::Out, V>(fold, t.alpha, sums.wrapping_add(j * height), c, out.len);
         }
     }
 }
@@ -102,7 +102,7 @@ pub(crate) unsafe fn fold_run<O: Element<Out = O>, V: Vector<O>>(
         let alpha = V::splat(alpha);
         let mut v = 0;
         while v < len {
-            let (sum, c, lanes) = (V::load(sums.add(v)), c.add(v), V::LANES.min(len - v));
+            let (sum, c, lanes) = (V::load(sums.wrapping_add(v)), c.wrapping_add(v), V::LANES.min(len - v));
             let old = if fold == Fold::Overwrite { sum } else { V::load_first(c, lanes) };
             folded(fold, alpha, sum, old).store_first(c, lanes);
             v += V::LANES;
