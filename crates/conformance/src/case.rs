@@ -129,11 +129,14 @@ impl Case {
 
 impl Case {
     /// Row and column strides of A, B and C in elements, as their layouts make them.
+    ///
+    /// # Panics
+    /// If `dtype` is neither `f32` nor `f64`, which no case read from a line is.
     pub fn strides(&self) -> [(isize, isize); 3] {
         let size = match self.dtype.as_str() {
             "f32" => size_of::<f32>(),
             "f64" => size_of::<f64>(),
-            other => unreachable!("a case is of f32 or f64, not {other}"),
+            other => panic!("a case is of f32 or f64, not {other:?}"),
         };
         let (m, n, k) = (self.m, self.n, self.k);
         [self.a.strides(m, k, size), self.b.strides(k, n, size), self.c.strides(m, n, size)]
@@ -301,6 +304,12 @@ mod tests {
         let case: Case =
             "contract f32 m=7 n=33 k=257 a=row b=col c=neg alpha=1 beta=0 seed=42".parse().unwrap();
         assert_eq!((case.fill, case.mem), (Fill::Unit, Place::Heap));
+    }
+
+    #[test]
+    #[should_panic(expected = "f32 or f64, not \"f16\"")]
+    fn strides_of_an_unknown_type_are_not_those_of_f64() {
+        let _ = Case::new(Family::Edges, "f16", (1, 2, 3), 0).strides();
     }
 
     #[test]

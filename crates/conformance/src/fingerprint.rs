@@ -123,12 +123,15 @@ impl Fingerprint {
     /// Computes it.
     ///
     /// # Errors
-    /// As [`fingerprint`].
+    /// As [`fingerprint`], and [`Error::Unavailable`] for an element type whose fingerprint is not committed.
     pub fn of<T: Real>(kernel: &dyn Kernel<T>) -> Result<Self, Error> {
         let expected = match T::NAME {
             "f32" => FINGERPRINT_F32,
             "f64" => FINGERPRINT_F64,
-            other => unreachable!("no fingerprint of {other} is committed"),
+            other => {
+                let needs = format!("a committed fingerprint of {other}");
+                return Err(Error::Unavailable { kernel: kernel.name().into(), needs });
+            }
         };
         let hex = |hash: u64| format!("{hash:#018x}");
         Ok(Fingerprint {
