@@ -8,7 +8,7 @@ use crate::memory::panels::{PackedProblem, Panels};
 use crate::paths::{rows, strips, tiles};
 use crate::plan::{Caches, Cut, Halves, Path, Plan, Query, most_pieces};
 use crate::raw::{Raw, Span, all};
-use crate::work::{Join, Work};
+use crate::work::{Join, Serial, Work};
 
 /// The only way from work to paths, for any engine. [`run_f32`] and [`run_f64`] are compiled in this crate; the
 /// [`Functions`](crate::Functions) of another element type have an instance of this.
@@ -20,7 +20,8 @@ pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, T>, summation: Summati
     }
 }
 
-/// [`Functions::run`](crate::Functions::run) of an `Engine<f32>`, compiled here and not in the crates of instruction sets and users.
+/// [`Functions::run`](crate::Functions::run) of an `Engine<f32>`, compiled here and not in the crates of instruction sets
+/// and users.
 pub fn run_f32(engine: &Engine<f32>, work: Work<'_, f32>, summation: Summation, join: &dyn Join) {
     run(engine, work, summation, join);
 }
@@ -49,7 +50,7 @@ fn many<T: Element>(
     }
     let count = batch.len();
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
-    let alone = Query { threads: 1, ..query(engine, &raw, summation, &crate::work::Serial) };
+    let alone = query(engine, &raw, summation, &Serial);
     let whole = Query { m: alone.m.saturating_mul(count), ..alone };
     let pieces = match most_pieces(&whole, engine.facts()) {
         1 => 1,
