@@ -53,14 +53,14 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
     let (caches, threads) = (Caches::get(), options.threads.get());
     let shapes = groups::select(&[options.shape.as_deref().unwrap_or("all")])?;
     println!("{isa}, {}, threads: {threads}", options.dtype);
-    println!("{}\n", of_machine(&caches));
+    println!("{}\n", of_machine(caches));
     match shapes.as_slice() {
         [shape] => {
-            print!("{}", one(shape, &facts, &caches, threads));
+            print!("{}", one(shape, &facts, caches, threads));
             let measure = |level: &Level| measured(isa, options.dtype, level);
-            print!("\n{}", limits(shape, options.dtype, isa, &caches, measure)?);
+            print!("\n{}", limits(shape, options.dtype, isa, caches, measure)?);
         }
-        _ => print!("{}", table(&shapes, &facts, &caches, threads)),
+        _ => print!("{}", table(&shapes, &facts, caches, threads)),
     }
     Ok(0)
 }

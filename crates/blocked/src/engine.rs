@@ -57,7 +57,7 @@ pub struct Functions<T: Element> {
     /// Reads all of a slice so many times; the bytes read.
     pub read: unsafe fn(data: &[T], passes: usize) -> u64,
     /// [`run_f32`](crate::run_f32) or its like.
-    pub run: fn(&Engine<T>, Work<'_, T>, Summation, &dyn Join),
+    pub run: fn(&Engine<T>, Work<'_, '_, T>, Summation, &dyn Join),
 }
 
 impl<T: Element> Functions<T> {
@@ -66,7 +66,7 @@ impl<T: Element> Functions<T> {
     pub const fn of_tile(
         tile: TileFn<T>,
         pack: PackFn<T>,
-        run: fn(&Engine<T>, Work<'_, T>, Summation, &dyn Join),
+        run: fn(&Engine<T>, Work<'_, '_, T>, Summation, &dyn Join),
     ) -> Self {
         Self {
             tile,
@@ -172,8 +172,8 @@ impl<T: Element> Engine<T> {
     }
 
     /// C ← α·A·B + β·C on up to as many threads as `join` has; a small product stays on the calling one.
-    pub fn gemm(&self, problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
-        (self.functions.run)(self, Work::One(problem), summation, join);
+    pub fn gemm(&self, mut problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
+        (self.functions.run)(self, Work::One(&mut problem), summation, join);
     }
 
     /// The same for each product of a batch: they are shared out over the threads before any of them is cut.
@@ -202,12 +202,12 @@ impl<T: Element> Engine<T> {
 
     /// The plan of a product here, on this machine's caches.
     pub fn plan(&self, query: &Query) -> Plan {
-        Plan::new(query, &self.facts, &Caches::get())
+        Plan::new(query, &self.facts, Caches::get())
     }
 
     /// The sizes at which it changes its way of working.
     pub fn sizes(&self) -> Sizes {
-        sizes(&self.facts, &Caches::get())
+        sizes(&self.facts, Caches::get())
     }
 
     /// The function for strips of so many columns and vectors.

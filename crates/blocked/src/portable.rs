@@ -11,8 +11,7 @@ use crate::plan::{Facts, Limits};
 use crate::vector::Lanes;
 use crate::{engine, run_f32, run_f64};
 
-/// Rows of the tile. 4 by 2 × 8 lanes are 64 accumulators, which fit the registers of AVX2 (8 of 16) and of NEON in f32
-/// (16 of 32).
+/// Rows of the tile. 4 by 2 × 8 lanes are 64 accumulators, which fit the registers of NEON in f32 (16 of 32).
 const ROWS: usize = 4;
 
 /// Lanes where the target has a fused multiply-add. Where each is a call, wide registers are only more calls to compile:
@@ -24,18 +23,26 @@ const BASELINE_LANES: usize =
         8
     };
 
+/// Rows of the tile where AVX2's registers are there: as many as those of its own tile.
+const FMA_ROWS: usize = 6;
+
 /// Bytes of a register of AVX2. (f64 in 8 lanes is 16 accumulators of it, all its registers.)
 const FMA_BYTES: usize = 32;
 
+/// Rows that are transposed at a time. Wider ones than a tile would be copied for nothing when a panel of A is packed.
+const fn across(lanes: usize) -> usize {
+    if lanes < ROWS { lanes } else { ROWS }
+}
+
 /// The facts of a portable engine with so many lanes.
-const fn facts<T: Element>(isa: &'static str, lanes: usize) -> Facts {
+const fn facts<T: Element>(isa: &'static str, lanes: usize, mr: usize) -> Facts {
     Facts {
         isa,
         dtype: T::NAME,
         size: size_of::<T>(),
         lanes,
-        across: lanes,
-        mr: ROWS,
+        across: across(lanes),
+        mr,
         vectors: 2,
         rows: 1,
         strips: &[],
@@ -45,12 +52,12 @@ const fn facts<T: Element>(isa: &'static str, lanes: usize) -> Facts {
 
 /// The facts of the engines of [`portable`].
 pub const fn portable_facts<T: Element>() -> Facts {
-    facts::<T>("portable", BASELINE_LANES)
+    facts::<T>("portable", BASELINE_LANES, ROWS)
 }
 
 /// The facts of the engines of [`portable_fma`], on any host.
 pub const fn portable_fma_facts<T: Element>() -> Facts {
-    facts::<T>("portable-fma", FMA_BYTES / size_of::<T>())
+    facts::<T>("portable-fma", FMA_BYTES / size_of::<T>(), FMA_ROWS)
 }
 
 /// The engines as compiled for any CPU of the target.
@@ -68,25 +75,25 @@ pub fn portable_fma() -> Option<&'static Engines> {
 }
 
 macro_rules! portable_engine {
-    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident; [$(#[$feature:meta])*]) => {
+    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident, $mr:literal; [$(#[$feature:meta])*]) => {
         engine! {
             // Given out by the functions above.
             $name: Engine<$t> = $run;
             facts $facts;
             features [$(#[$feature])*];
-            vector Lanes<$t, { $lanes }>, across Lanes<$t, { $lanes }>;
-            tile $tile, 4 rows;
+            vector Lanes<$t, { $lanes }>, across Lanes<$t, { across($lanes) }>;
+            tile $tile, $mr rows;
             columns [];
             strips [];
         }
     };
 }
 
-portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable; []);
-portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable; []);
+portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable, 4; []);
+portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable, 4; []);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_4x16_portable_fma;
+portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_6x16_portable_fma, 6;
     [#[target_feature(enable = "avx2,fma")]]);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_4x8_portable_fma;
+portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_6x8_portable_fma, 6;
     [#[target_feature(enable = "avx2,fma")]]);

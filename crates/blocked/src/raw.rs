@@ -162,6 +162,20 @@ impl Span {
             (span.len > 0).then_some(span)
         })
     }
+
+    /// As [`Span::cut`], but the last two spans share what is left equally: one or two rows would be too few chains of
+    /// multiply-adds to hide their latency (docs/performance.md, "Squares below 64").
+    #[inline(always)]
+    pub(crate) fn cut_level(self, step: usize) -> impl Iterator<Item = Span> {
+        let mut rest = self;
+        core::iter::from_fn(move || {
+            let two_left = rest.len > step && rest.len < 2 * step;
+            let len = if two_left { rest.len.div_ceil(2) } else { step.min(rest.len) };
+            let span = Span { len, ..rest };
+            rest = Span { at: span.end(), len: rest.len - len };
+            (len > 0).then_some(span)
+        })
+    }
 }
 
 /// 0..`len`.

@@ -3,7 +3,7 @@
 use matmul_core::{BatchProblem, Element, Problem, Summation};
 
 use crate::engine::Engine;
-use crate::epilogue::Finish;
+use crate::epilogue::{Epilogue, Finish};
 use crate::memory::panels::{PackedProblem, Panels};
 use crate::paths::{rows, strips, tiles};
 use crate::plan::{Caches, Cut, Halves, Path, Plan, Query, most_pieces};
@@ -12,7 +12,7 @@ use crate::work::{Join, Serial, Work};
 
 /// The only way from work to paths, for any engine. [`run_f32`] and [`run_f64`] are compiled in this crate; the
 /// [`Functions`](crate::Functions) of another element type have an instance of this.
-pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, T>, summation: Summation, join: &dyn Join) {
+pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, '_, T>, summation: Summation, join: &dyn Join) {
     match work {
         Work::One(problem) => one(engine, problem, summation, join),
         Work::Many(batch) => many(engine, batch, summation, join),
@@ -22,20 +22,20 @@ pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, T>, summation: Summati
 
 /// [`Functions::run`](crate::Functions::run) of an `Engine<f32>`, compiled here and not in the crates of instruction sets
 /// and users.
-pub fn run_f32(engine: &Engine<f32>, work: Work<'_, f32>, summation: Summation, join: &dyn Join) {
+pub fn run_f32(engine: &Engine<f32>, work: Work<'_, '_, f32>, summation: Summation, join: &dyn Join) {
     run(engine, work, summation, join);
 }
 
 /// [`Functions::run`](crate::Functions::run) of an `Engine<f64>`.
-pub fn run_f64(engine: &Engine<f64>, work: Work<'_, f64>, summation: Summation, join: &dyn Join) {
+pub fn run_f64(engine: &Engine<f64>, work: Work<'_, '_, f64>, summation: Summation, join: &dyn Join) {
     run(engine, work, summation, join);
 }
 
-fn one<T: Element>(engine: &Engine<T>, mut problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
-    let raw = Raw::new(&mut problem);
+fn one<T: Element>(engine: &Engine<T>, problem: &mut Problem<'_, T>, summation: Summation, join: &dyn Join) {
+    let raw = Raw::new(problem);
     let plan = plan(engine, &query(engine, &raw, summation, join));
     // SAFETY: the problem is borrowed until the end of this function, and the plan is this product's.
-    unsafe { carry_out(&Context { engine, plan: &plan, packed: None, join }, raw, None) };
+    unsafe { carry_out(&Context::new(engine, &plan, join), raw) };
 }
 
 /// Products first, because whole ones share nothing; each is cut where there are fewer of them than threads.
@@ -45,8 +45,8 @@ fn many<T: Element>(
     summation: Summation,
     join: &dyn Join,
 ) {
-    if let Some(problem) = batch.take_single() {
-        return one(engine, problem, summation, join);
+    if let Some(mut problem) = batch.take_single() {
+        return one(engine, &mut problem, summation, join);
     }
     let count = batch.len();
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
@@ -58,10 +58,10 @@ fn many<T: Element>(
     };
     if count < pieces {
         let plan = plan(engine, &query(engine, &raw, summation, join));
-        each(&Context { engine, plan: &plan, packed: None, join }, batch);
+        each(&Context::new(engine, &plan, join), batch);
     } else {
         let plan = plan(engine, &alone);
-        share_out(&Context { engine, plan: &plan, packed: None, join }, batch, pieces);
+        share_out(&Context::new(engine, &plan, join), batch, pieces);
     }
 }
 
@@ -87,14 +87,15 @@ fn packed<T: Element>(engine: &Engine<T>, problem: PackedProblem<'_, T>, join: &
     };
     raw.make_canonical();
     let plan = plan(engine, &Query { packed: true, ..query(engine, &raw, Summation::Contract, join) });
-    let finish = (!epilogue.is_identity()).then_some(Finish { epilogue, i: 0, j: 0 });
-    let context = Context { engine, plan: &plan, packed: Some(b.panels()), join };
+    let epilogue = (!epilogue.is_identity()).then_some(epilogue);
+    let context = Context { packed: Some(b.panels()), epilogue, ..Context::new(engine, &plan, join) };
     // SAFETY: A, B and C are borrowed until the end of this function, their shapes agree, and the plan is this
     // product's; the engine's panels have B's width, as its caller has checked.
-    unsafe { carry_out(&context, raw, finish) };
+    unsafe { carry_out(&context, raw) };
 }
 
 /// What the plan is asked. Threads are only counted where there is work for two.
+#[inline(always)]
 fn query<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join: &dyn Join) -> Query {
     let query = Query {
         m: t.m,
@@ -113,8 +114,9 @@ fn query<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join:
     }
 }
 
+#[inline(always)]
 fn plan<T: Element>(engine: &Engine<T>, query: &Query) -> Plan {
-    Plan::new(query, engine.facts(), &Caches::get())
+    Plan::new(query, engine.facts(), Caches::get())
 }
 
 /// What all pieces of a product have in common.
@@ -122,7 +124,14 @@ struct Context<'a, T: Element> {
     engine: &'a Engine<T>,
     plan: &'a Plan,
     packed: Option<Panels<T>>,
+    epilogue: Option<&'a dyn Epilogue<T::Out>>,
     join: &'a dyn Join,
+}
+
+impl<'a, T: Element> Context<'a, T> {
+    fn new(engine: &'a Engine<T>, plan: &'a Plan, join: &'a dyn Join) -> Self {
+        Self { engine, plan, packed: None, epilogue: None, join }
+    }
 }
 
 // SAFETY: the panels are read only.
@@ -134,7 +143,7 @@ fn each<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>) {
         let raw = Raw::new(&mut problem);
         // SAFETY: the problem is borrowed until the end of this turn; it has the shape and strides of the first, whose
         // plan this is.
-        unsafe { carry_out(context, raw, None) };
+        unsafe { carry_out(context, raw) };
     }
 }
 
@@ -159,9 +168,9 @@ fn share_out<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>, p
 /// # Safety
 /// The contract of [`Raw`] holds, and the plan was made for its shape and strides and for the context's engine, of which
 /// B is packed if there are panels.
-unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: Raw<T>, finish: Option<Finish<'_, T::Out>>) {
+unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: Raw<T>) {
     let raw = if context.plan.turned { raw.turned() } else { raw };
-    let part = Part { raw, finish, j: 0, edge: context.plan.edge };
+    let part = Part { raw, i: 0, j: 0, edge: context.plan.edge };
     // SAFETY: the caller's promise.
     unsafe {
         match context.plan.cut {
@@ -173,16 +182,17 @@ unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: Raw<T>, finish: O
 
 /// A part of C.
 #[derive(Clone, Copy)]
-struct Part<'a, T: Element> {
+struct Part<T: Element> {
     raw: Raw<T>,
-    finish: Option<Finish<'a, T::Out>>,
+    /// Its first row in the whole.
+    i: usize,
     /// Its first column in the whole: where its panels of a packed B begin.
     j: usize,
     /// The last columns that have a path of their own; 0 in a part without the last columns of C.
     edge: usize,
 }
 
-impl<'a, T: Element> Part<'a, T> {
+impl<T: Element> Part<T> {
     /// Halves the part and joins the halves, until one piece is left.
     ///
     /// # Safety
@@ -207,36 +217,36 @@ impl<'a, T: Element> Part<'a, T> {
     }
 
     fn rows(self, i: Span) -> Self {
-        Self { raw: self.raw.rows(i), finish: self.finish.map(|finish| finish.at(i.at, 0)), ..self }
+        Self { raw: self.raw.rows(i), i: self.i + i.at, ..self }
     }
 
     fn columns(self, j: Span) -> Self {
-        let finish = self.finish.map(|finish| finish.at(0, j.at));
-        Self { raw: self.raw.columns(j), finish, j: self.j + j.at, ..self }
+        Self { raw: self.raw.columns(j), j: self.j + j.at, ..self }
     }
 
     /// Body and edge on this thread.
     ///
     /// # Safety
     /// As for [`carry_out`].
-    unsafe fn run(self, context: &Context<'_, T>) {
-        let (engine, t) = (context.engine, self.raw);
+    unsafe fn run(&self, context: &Context<'_, T>) {
+        let (engine, t) = (context.engine, &self.raw);
         let edge = engine.facts().edge_of_piece(t.m, self.edge);
         let body = t.n - edge;
         // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
         unsafe {
             match &context.plan.body {
-                Path::Tile => (engine.functions().tile)(&t, t.fold(0)),
+                Path::Tile => (engine.functions().tile)(t, t.fold(0)),
                 Path::Tiles(how) => {
                     let packed = context.packed.map(|panels| panels.skip(self.j));
-                    tiles::run(engine, &t.columns(all(body)), how, packed, self.finish);
+                    let finish = context.epilogue.map(|epilogue| Finish { epilogue, i: self.i, j: self.j });
+                    tiles::run(engine, t, all(body), how, packed, finish.as_ref());
                 }
-                Path::Rows => rows::run(engine, &t),
-                Path::Strips(how) => strips::run(engine, &t, *how),
+                Path::Rows => rows::run(engine, t),
+                Path::Strips(how) => strips::run(engine, t, *how),
                 Path::Column { block } => {
-                    (engine.functions().column.expect("an engine has the paths of its facts"))(&t, *block);
+                    (engine.functions().column.expect("an engine has the paths of its facts"))(t, *block);
                 }
-                Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(&t),
+                Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(t),
             }
             if edge > 0 {
                 rows::run(engine, &t.columns(Span { at: body, len: edge }));

@@ -6,9 +6,10 @@ use crate::memory::panels::PackedProblem;
 
 /// Something to compute.
 #[derive(Debug)]
-pub enum Work<'a, T: Element> {
-    /// One product.
-    One(Problem<'a, T>),
+pub enum Work<'w, 'a, T: Element> {
+    /// One product. By reference: views that are moved from function to function right after they were made wait for
+    /// the stores of their parts.
+    One(&'w mut Problem<'a, T>),
     /// A batch of products of one shape.
     Many(BatchProblem<'a, T>),
     /// A product with a B that was packed before.

@@ -33,7 +33,7 @@ enum Columns<T> {
     Packed(Panels<T>),
 }
 
-/// Computes the product as `how` says; `packed` has B where that says `Packed`. `finish` is the epilogue.
+/// Computes columns of the product as `how` says; `packed` has B where that says `Packed`. `finish` is the epilogue.
 ///
 /// # Safety
 /// The contract of [`Raw`] holds; rows of B are contiguous where it is read in place; and `packed`, if it is used, holds
@@ -41,20 +41,21 @@ enum Columns<T> {
 pub(crate) unsafe fn run<T: Element>(
     engine: &Engine<T>,
     t: &Raw<T>,
+    columns: Span,
     how: &Tiles,
     packed: Option<Panels<T>>,
-    finish: Option<Finish<'_, T::Out>>,
+    finish: Option<&Finish<'_, T::Out>>,
 ) {
     let loops = Loops { engine, t, how, finish };
     let Tiles { blocks, b: source, .. } = *how;
     if source == Source::InPlace {
         // Nothing to cut for.
         // SAFETY: the caller's promise.
-        return unsafe { loops.loop2(all(t.k), all(t.n), Columns::InPlace) };
+        return unsafe { loops.loop2(all(t.k), columns, Columns::InPlace) };
     }
     let width = engine.facts().nr();
     let mut lease = packed.is_none().then(|| Lease::take(Slot::B, blocks.kc * blocks.nc + SLACK));
-    for j in all(t.n).cut(blocks.nc) {
+    for j in columns.cut(blocks.nc) {
         for p in all(t.k).cut(blocks.kc) {
             // SAFETY: the spans lie in B and begin at the corner; the lease has kc * nc elements and the slack.
             unsafe {
@@ -84,7 +85,7 @@ struct Loops<'a, T: Element> {
     engine: &'a Engine<T>,
     t: &'a Raw<T>,
     how: &'a Tiles,
-    finish: Option<Finish<'a, T::Out>>,
+    finish: Option<&'a Finish<'a, T::Out>>,
 }
 
 impl<T: Element> Loops<'_, T> {
@@ -96,55 +97,64 @@ impl<T: Element> Loops<'_, T> {
         let (t, facts) = (self.t, self.engine.facts());
         let copies = self.how.a == Source::Copied;
         let mut lease = copies.then(|| Lease::<T>::take(Slot::A, facts.mr * K_CHUNK + SLACK));
-        for i in all(t.m).cut(self.how.rows) {
+        for i in all(t.m).cut_level(self.how.rows) {
             let rows = t.rows(i);
             for chunk in p.cut(K_CHUNK) {
-                let mut a = (rows.a.wrapping_offset(chunk.at as isize * t.a_cs), t.a_rs, t.a_cs);
+                let mut panel = Raw {
+                    k: chunk.len,
+                    a: rows.a.wrapping_offset(chunk.at as isize * t.a_cs),
+                    b: rows.b.wrapping_offset(chunk.at as isize * t.b_rs),
+                    ..rows
+                };
                 if let Some(lease) = &mut lease {
-                    let panel = lease.as_mut_ptr();
+                    let copy = lease.as_mut_ptr();
                     // SAFETY: the rows and the chunk lie in A; the lease holds MR * k elements and the slack.
                     unsafe {
-                        let block = MatRef::from_raw_parts(a.0, i.len, chunk.len, a.1, a.2);
-                        (self.engine.functions().pack)(block.t(), facts.mr, panel);
+                        let block = MatRef::from_raw_parts(panel.a, i.len, chunk.len, t.a_rs, t.a_cs);
+                        (self.engine.functions().pack)(block.t(), facts.mr, copy);
                     }
-                    a = (panel, 1, facts.mr as isize);
+                    (panel.a, panel.a_rs, panel.a_cs) = (copy, 1, facts.mr as isize);
                 }
-                for columns_of_c in j.cut(facts.nr()) {
-                    let part = rows.columns(columns_of_c);
-                    let (b, b_rs) = match columns {
-                        Columns::InPlace => (part.b.wrapping_offset(chunk.at as isize * t.b_rs), t.b_rs),
-                        Columns::Packed(panels) => {
-                            let panel = panels.panel(chunk.at, chunk.len, columns_of_c.at);
-                            (panel.cast_const(), panels.width as isize)
-                        }
-                    };
-                    let tile = Raw { k: chunk.len, a: a.0, a_rs: a.1, a_cs: a.2, b, b_rs, b_cs: 1, ..part };
-                    // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
-                    unsafe { self.tile(&tile, chunk, (i.at, columns_of_c.at)) };
-                }
+                // SAFETY: the parts lie in A, B and C.
+                unsafe { self.loop1(&panel, chunk, i.at, j, columns) };
             }
         }
     }
 
-    /// One tile of C, at `place`, for one chunk of k.
+    /// LOOP 1: a panel of A and a chunk of k for columns `j`.
     ///
     /// # Safety
-    /// The contract of [`Raw`] holds, and it is a tile with contiguous rows of B.
+    /// As for [`Loops::loop2`]; the rows, which begin at `i`, and the chunk are the panel's.
     #[inline(always)]
-    unsafe fn tile(&self, tile: &Raw<T>, chunk: Span, place: (usize, usize)) {
-        let fold = self.t.fold(chunk.at);
-        let finish = match self.finish {
-            Some(finish) if chunk.end() == self.t.k => Some(finish.at(place.0, place.1)),
-            _ => None,
-        };
-        // SAFETY: the caller's promise.
-        unsafe {
-            if tile.c_cs != 1 {
-                return self.staged(tile, fold, finish);
+    unsafe fn loop1(&self, panel: &Raw<T>, chunk: Span, i: usize, j: Span, columns: Columns<T>) {
+        let (t, width) = (self.t, self.engine.facts().nr());
+        let fold = t.fold(chunk.at);
+        let last = chunk.end() == t.k;
+        let mut tile = *panel;
+        for j in j.cut(width) {
+            tile.n = j.len;
+            tile.c = panel.c.wrapping_offset(j.at as isize * t.c_cs);
+            match columns {
+                Columns::InPlace => tile.b = panel.b.wrapping_offset(j.at as isize * t.b_cs),
+                Columns::Packed(panels) => {
+                    tile.b = panels.panel(chunk.at, chunk.len, j.at);
+                    (tile.b_rs, tile.b_cs) = (width as isize, 1);
+                }
             }
-            (self.engine.functions().tile)(tile, fold);
-            if let Some(finish) = finish {
-                finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
+            let finish = match self.finish {
+                Some(finish) if last => Some(finish.at(i, j.at)),
+                _ => None,
+            };
+            // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
+            unsafe {
+                if tile.c_cs != 1 {
+                    self.staged(&tile, fold, finish);
+                    continue;
+                }
+                (self.engine.functions().tile)(&tile, fold);
+                if let Some(finish) = finish {
+                    finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
+                }
             }
         }
     }
@@ -152,8 +162,9 @@ impl<T: Element> Loops<'_, T> {
     /// A tile of a C whose rows are not contiguous, by way of a buffer on the stack.
     ///
     /// # Safety
-    /// As for [`Loops::tile`].
+    /// The contract of [`Raw`] holds, and it is a tile with contiguous rows of B.
     #[cold]
+    #[inline(never)]
     unsafe fn staged(&self, tile: &Raw<T>, fold: Fold<T::Out>, finish: Option<Finish<'_, T::Out>>) {
         let mut buffer = [T::Out::ZERO; STAGE];
         let (m, n) = (tile.m, tile.n);

@@ -8,6 +8,7 @@ use super::way::{Blocks, Path, Plan, Source, Tiles};
 
 impl Plan {
     /// The plan of a product on an engine with these facts and a machine with these caches.
+    #[inline]
     pub fn new(query: &Query, facts: &Facts, caches: &Caches) -> Self {
         if is_tile(query, facts) {
             return Self { turned: false, cut: None, body: Path::Tile, edge: 0 };
@@ -90,6 +91,7 @@ pub(super) fn turns_for_tiles(q: &Query) -> bool {
 }
 
 /// What the loops over tiles copy.
+#[inline(always)]
 fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
     let a = if copies_a(q, facts) { Source::Copied } else { Source::InPlace };
     let b = match (q.packed, copies_b(q, facts, caches)) {
@@ -169,6 +171,7 @@ fn edge(q: &Query, facts: &Facts) -> usize {
 
 /// The largest blocks of B: the depth first, because C is fetched once for each; then as many columns as fit the share
 /// of L3.
+#[inline(always)]
 fn blocks(facts: &Facts, caches: &Caches) -> Blocks {
     let limits = &facts.limits;
     let kc = limits.block_depth.max(K_CHUNK);
@@ -179,6 +182,7 @@ fn blocks(facts: &Facts, caches: &Caches) -> Blocks {
 
 impl Blocks {
     /// For a k × n B: depth in chunks, which fix the bits, and columns in panels, which fix the memory for packing.
+    #[inline(always)]
     fn within(self, k: usize, n: usize, nr: usize) -> Self {
         Self {
             kc: self.kc.clamp(1, k).next_multiple_of(K_CHUNK).min(k),
@@ -242,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_engine_without_a_least_piece_is_cut_all_the_same() {
-        let facts = with(|facts| facts.limits.piece_panels = 0);
+        let facts = with(|facts| (facts.mr, facts.limits.piece_panels) = (4, 0));
         // One panel of columns cannot be halved.
         let query = Query { threads: 4, ..Query::row_major(1000, 1000, 12) };
         let plan = Plan::new(&query, &facts, &CACHES);

@@ -21,7 +21,7 @@ unsafe fn tile<T: Real>(t: &Raw<T>, fold: Fold<T>) {
     }
 }
 
-type Run<T> = fn(&Engine<T>, Work<'_, T>, Summation, &dyn matmul_blocked::Join);
+type Run<T> = fn(&Engine<T>, Work<'_, '_, T>, Summation, &dyn matmul_blocked::Join);
 
 fn odd<T: Real>(run: Run<T>, (kc, nc): (usize, usize)) -> Engine<T> {
     let size = size_of::<T>();

@@ -83,7 +83,7 @@ unsafe fn tile_of_upper(t: &Raw<Upper>, fold: Fold<f32>) {
     unsafe { tile::run::<Upper, V, 4>(t, fold) }
 }
 
-fn run(engine: &Engine<Upper>, work: Work<'_, Upper>, summation: Summation, join: &dyn Join) {
+fn run(engine: &Engine<Upper>, work: Work<'_, '_, Upper>, summation: Summation, join: &dyn Join) {
     matmul_blocked::run(engine, work, summation, join);
 }
 

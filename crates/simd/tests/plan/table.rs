@@ -34,8 +34,8 @@ const TABLE: &[(&str, &str)] = &[
     ("avx2 f64 33x33x33", "tiles of 6, a=in place, b=in place, edge=1"),
     ("neon f32 33x33x33", "tiles of 12, a=in place, b=in place, edge=1"),
     // Rows in lanes of one column only.
-    ("portable-fma f32 65x65x65", "tiles of 4, a=in place, b=in place, edge=1"),
-    ("portable-fma f32 66x66x66", "tiles of 4, a=in place, b=in place"),
+    ("portable-fma f32 65x65x65", "tiles of 6, a=in place, b=in place, edge=1"),
+    ("portable-fma f32 66x66x66", "tiles of 6, a=in place, b=in place"),
     // B near, B far, rows 4 KiB apart.
     ("avx512 f32 512x512x512", "tiles of 12, a=in place, b=in place"),
     ("avx512 f64 512x512x512", "tiles of 8, a=in place, b=copied"),
@@ -60,7 +60,7 @@ const TABLE: &[(&str, &str)] = &[
     ("avx512 f32 64x784x10", "rows"),
     ("avx2 f64 2000x2000x8", "rows"),
     ("neon f64 64x784x10", "rows"),
-    ("portable-fma f32 64x784x10", "tiles of 4, a=in place, b=in place"),
+    ("portable-fma f32 64x784x10", "tiles of 6, a=in place, b=in place"),
     ("avx512 f32 2000x2000x11", "tiles of 12, a=in place, b=copied"),
     ("avx512 f32 8x2000x2000", "turned strips 4+4x6"),
     ("avx2 f32 6x257x2000", "turned strips 3+3x4"),
