@@ -160,7 +160,8 @@ impl<T: Element> Engine<T> {
     /// function takes longer than the arithmetic (docs/performance.md, "Squares below 64").
     #[inline(always)]
     pub fn gemm_one_tile(&self, problem: &mut Problem<'_, T>) -> bool {
-        let fits = problem.m() <= self.facts.mr && problem.n() <= self.facts.nr() && problem.k() <= K_CHUNK;
+        let (rows, columns) = self.facts.tile_for(problem.n());
+        let fits = problem.m() <= rows && problem.n() <= columns && problem.k() <= K_CHUNK;
         let one_tile = fits && problem.b().cs() == 1 && problem.c().cs() == 1;
         if one_tile {
             let raw = Raw::as_given(problem);

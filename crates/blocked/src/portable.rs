@@ -23,8 +23,8 @@ const BASELINE_LANES: usize =
         8
     };
 
-/// Rows of the tile where AVX2's registers are there: as many as those of its own tile.
-const FMA_ROWS: usize = 6;
+/// Rows of the tiles with one and two vectors where AVX2's registers are there: nearly as many as its own tiles have.
+const FMA_ROWS: (usize, usize) = (8, 6);
 
 /// Bytes of a register of AVX2. (f64 in 8 lanes is 16 accumulators of it, all its registers.)
 const FMA_BYTES: usize = 32;
@@ -35,7 +35,7 @@ const fn across(lanes: usize) -> usize {
 }
 
 /// The facts of a portable engine with so many lanes.
-const fn facts<T: Element>(isa: &'static str, lanes: usize, mr: usize) -> Facts {
+const fn facts<T: Element>(isa: &'static str, lanes: usize, (narrow, mr): (usize, usize)) -> Facts {
     Facts {
         isa,
         dtype: T::NAME,
@@ -44,6 +44,8 @@ const fn facts<T: Element>(isa: &'static str, lanes: usize, mr: usize) -> Facts 
         across: across(lanes),
         mr,
         vectors: 2,
+        narrow,
+        wide: 0,
         rows: 1,
         strips: &[],
         limits: Limits::AVX2,
@@ -52,7 +54,7 @@ const fn facts<T: Element>(isa: &'static str, lanes: usize, mr: usize) -> Facts 
 
 /// The facts of the engines of [`portable`].
 pub const fn portable_facts<T: Element>() -> Facts {
-    facts::<T>("portable", BASELINE_LANES, ROWS)
+    facts::<T>("portable", BASELINE_LANES, (ROWS, ROWS))
 }
 
 /// The facts of the engines of [`portable_fma`], on any host.
@@ -75,25 +77,25 @@ pub fn portable_fma() -> Option<&'static Engines> {
 }
 
 macro_rules! portable_engine {
-    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident, $mr:literal; [$(#[$feature:meta])*]) => {
+    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident, $narrow:literal $mr:literal; [$(#[$feature:meta])*]) => {
         engine! {
             // Given out by the functions above.
             $name: Engine<$t> = $run;
             facts $facts;
             features [$(#[$feature])*];
             vector Lanes<$t, { $lanes }>, across Lanes<$t, { across($lanes) }>;
-            tile $tile, $mr rows;
+            tile $tile, rows $narrow $mr 0;
             columns [];
             strips [];
         }
     };
 }
 
-portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable, 4; []);
-portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable, 4; []);
+portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable, 4 4; []);
+portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable, 4 4; []);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_6x16_portable_fma, 6;
+portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_6x16_portable_fma, 8 6;
     [#[target_feature(enable = "avx2,fma")]]);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_6x8_portable_fma, 6;
+portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_6x8_portable_fma, 8 6;
     [#[target_feature(enable = "avx2,fma")]]);

@@ -11,10 +11,10 @@
 /// engine! {
 ///     /// Attributes and a visibility may stand before the name.
 ///     F32: Engine<f32> = run_f32;
-///     facts Facts { isa: "four", lanes: 4, across: 4, mr: 3, rows: 3, ..portable_facts::<f32>() };
+///     facts Facts { isa: "four", lanes: 4, across: 4, mr: 3, narrow: 5, rows: 3, ..portable_facts::<f32>() };
 ///     features [];
 ///     vector Lanes<f32, 4>, across Lanes<f32, 4>;
-///     tile f32_3x8_four, 3 rows;
+///     tile f32_3x8_four, rows 5 3 0;
 ///     columns [2 3];
 ///     strips [];
 /// }
@@ -34,8 +34,8 @@
 /// - `vector`: a type with [`Operand`](crate::vector::Operand), for all paths but one; `across`: one with
 ///   [`Transpose`](crate::vector::Transpose), for packing and products with a single column. `vector` needs `Transpose`
 ///   too if there are `columns`;
-/// - `tile`: the name of the tile's function, which is its name in assembly too, and its rows, a literal. It has two
-///   vectors of columns;
+/// - `tile`: the name of the tile's function, which is its name in assembly too, and its most rows with one, two (MR) and
+///   three vectors of columns, literals; 0 for no tile with three;
 /// - `columns`: the numbers of columns that rows in lanes take besides a single one, from 2 without gaps: as many as the
 ///   facts' `rows` say;
 /// - `strips`: `(columns, vectors)` of each part of the facts' strips, and `(columns, 1)` for the rows that they leave.
@@ -51,7 +51,7 @@ macro_rules! engine {
         facts $facts:expr;
         features [$($(#[$feature:meta])+)?];
         vector $vector:ty, across $across:ty;
-        tile $tile:ident, $mr:literal rows;
+        tile $tile:ident, rows $narrow:literal $mr:literal $wide:literal;
         columns [$($n:literal)*];
         strips [$(($columns:literal, $vectors:literal))*];
     ) => {
@@ -62,7 +62,7 @@ macro_rules! engine {
             $($(#[$feature])+)?
             unsafe fn $tile(t: &Raw<$t>, fold: Fold<<$t as Element>::Out>) {
                 // SAFETY: the caller's promise; the features are enabled here.
-                unsafe { tile::run::<$t, $vector, $mr>(t, fold) }
+                unsafe { tile::run::<$t, $vector, $narrow, $mr, $wide>(t, fold) }
             }
 
             $($(#[$feature])+)?
@@ -154,7 +154,8 @@ macro_rules! engine {
             const {
                 assert!(FACTS.lanes == <$vector as Vector<<$t as Element>::Out>>::LANES);
                 assert!(FACTS.across == <$across as Vector<<$t as Element>::Out>>::LANES);
-                assert!(FACTS.size == size_of::<$t>() && FACTS.mr == $mr);
+                assert!(FACTS.size == size_of::<$t>());
+                assert!(FACTS.narrow == $narrow && FACTS.mr == $mr && FACTS.wide == $wide);
                 check(&FACTS, &[$($n),*], &[$(($columns, $vectors)),*]);
             };
             const ROWS: &[[RowsFn<$t>; 2]] = &[
@@ -190,7 +191,10 @@ pub const fn check(facts: &Facts, columns: &[usize], strips: &[(usize, usize)]) 
     assert!(facts.lanes.is_power_of_two() && facts.lanes <= MAX_LANES, "lanes");
     assert!(facts.across <= MAX_LANES, "lanes across rows");
     assert!(facts.mr >= 1 && facts.mr <= tile::MAX_ROWS, "rows of the tile");
-    assert!(facts.vectors == 2 && facts.mr * facts.nr() <= STAGE, "elements of the tile");
+    assert!(facts.narrow >= facts.mr && facts.narrow <= tile::MAX_ROWS, "rows of the narrow tile");
+    assert!(facts.wide <= facts.mr, "rows of the wide tile");
+    assert!(facts.vectors == 2, "vectors of the tile");
+    assert!(facts.mr * facts.nr() <= STAGE && facts.wide * (facts.nr() + facts.lanes) <= STAGE, "elements");
     assert!(facts.rows == columns.len() + 1, "`columns` has not as many as the facts");
     assert!(facts.rows <= rows::MAX_COLUMNS, "too many columns for rows in lanes");
     let mut i = 0;
@@ -248,6 +252,8 @@ mod tests {
         across: 4,
         mr: 6,
         vectors: 2,
+        narrow: 8,
+        wide: 4,
         rows: 3,
         strips: &[Strips { left: 2, right: 0, vectors: 4 }, Strips { left: 2, right: 1, vectors: 3 }],
         limits: Limits::AVX2,
@@ -257,7 +263,7 @@ mod tests {
     #[test]
     fn what_agrees_is_let_through() {
         check(&FACTS, &[2, 3], STRIPS);
-        check(&Facts { rows: 1, strips: &[], mr: tile::MAX_ROWS, ..FACTS }, &[], &[]);
+        check(&Facts { rows: 1, strips: &[], mr: tile::MAX_ROWS, narrow: tile::MAX_ROWS, ..FACTS }, &[], &[]);
     }
 
     /// Each of these would be undefined behaviour, a panic in a product, or a path that is never taken.
@@ -271,6 +277,9 @@ mod tests {
             Facts { lanes: 2 * MAX_LANES, ..FACTS },
             Facts { across: 2 * MAX_LANES, ..FACTS },
             Facts { mr: tile::MAX_ROWS + 1, ..FACTS },
+            Facts { narrow: tile::MAX_ROWS + 1, ..FACTS },
+            Facts { narrow: 5, ..FACTS },
+            Facts { wide: 7, ..FACTS },
             Facts { vectors: 1, ..FACTS },
             Facts { rows: 4, ..FACTS },
             Facts { strips: &[Strips { left: 3, right: 0, vectors: 3 }], ..FACTS },

@@ -229,7 +229,7 @@ engine! {
     facts Isa::Avx2.facts::<f32>();
     features [#[target_feature(enable = "avx2,fma")]];
     vector F32x8, across F32x8;
-    tile f32_6x16_avx2, 6 rows;
+    tile f32_6x16_avx2, rows 12 6 0;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 6) (3, 4) (4, 3) (2, 4) (3, 3) (5, 2) (4, 2) (2, 1) (3, 1) (4, 1) (5, 1)];
 }
@@ -239,7 +239,7 @@ engine! {
     facts Isa::Avx2.facts::<f64>();
     features [#[target_feature(enable = "avx2,fma")]];
     vector F64x4, across F64x4;
-    tile f64_6x8_avx2, 6 rows;
+    tile f64_6x8_avx2, rows 12 6 0;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 6) (3, 4) (4, 3) (2, 4) (3, 3) (5, 2) (4, 2) (2, 1) (3, 1) (4, 1) (5, 1)];
 }

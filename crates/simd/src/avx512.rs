@@ -178,7 +178,7 @@ engine! {
     facts Isa::Avx512.facts::<f32>();
     features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
     vector F32x16, across F32x8;
-    tile f32_12x32_avx512, 12 rows;
+    tile f32_12x32_avx512, rows 16 12 8;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
 }
@@ -188,7 +188,7 @@ engine! {
     facts Isa::Avx512.facts::<f64>();
     features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
     vector F64x8, across F64x4;
-    tile f64_12x16_avx512, 12 rows;
+    tile f64_12x16_avx512, rows 16 12 8;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
 }

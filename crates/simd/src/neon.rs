@@ -135,7 +135,7 @@ engine! {
     facts Isa::Neon.facts::<f32>();
     features [#[target_feature(enable = "neon")]];
     vector F32x4, across F32x4;
-    tile f32_12x8_neon, 12 rows;
+    tile f32_12x8_neon, rows 12 12 0;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
 }
@@ -145,7 +145,7 @@ engine! {
     facts Isa::Neon.facts::<f64>();
     features [#[target_feature(enable = "neon")]];
     vector F64x2, across F64x2;
-    tile f64_12x4_neon, 12 rows;
+    tile f64_12x4_neon, rows 12 12 0;
     columns [2 3 4 5 6 7 8 9 10];
     strips [(2, 8) (3, 8) (4, 6) (5, 4) (6, 4) (3, 6) (4, 4) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1)];
 }

@@ -49,12 +49,12 @@ macro_rules! isa_table {
 }
 
 /// The facts of an instruction set with vectors of so many bytes, so many of the ones that are loaded across rows, and
-/// tiles of `mr` rows and two vectors.
+/// tiles of so many rows with one, two and three vectors.
 pub(crate) const fn facts<T: Element>(
     isa: &'static str,
     vector: usize,
     across: usize,
-    mr: usize,
+    (narrow, mr, wide): (usize, usize, usize),
     strips: &'static [Strips],
     limits: Limits,
 ) -> Facts {
@@ -67,6 +67,8 @@ pub(crate) const fn facts<T: Element>(
         across: across / size,
         mr,
         vectors: 2,
+        narrow,
+        wide,
         rows: 10,
         strips,
         limits,

@@ -7,20 +7,25 @@
 use matmul_core::{Element, Fold};
 
 use crate::raw::{Raw, Span};
-use crate::vector::{Operand, Vector, folded};
+use crate::vector::{Operand, Vector, folded, hidden};
 
 /// The most rows of a tile: there is an instance for each number up to that.
-pub const MAX_ROWS: usize = 14;
+pub const MAX_ROWS: usize = 16;
 
-/// Sums one chunk of k, at most 256 terms, into a tile of up to MR rows and two vectors of columns. Rows of B and C are
+/// Sums one chunk of k, at most 256 terms, into a tile of up to R1 rows and one vector of columns, R2 rows and two, or R3
+/// rows and three: as many columns as one row of C needs leave registers for as many rows. Rows of B and C are
 /// contiguous; A may have any strides. Call it from a function with the vector's target features: everything below is
 /// inlined into it.
 ///
 /// # Safety
-/// The contract of [`Raw`] holds, the CPU has `V`'s instructions, 1 ≤ m ≤ `MR` ≤ [`MAX_ROWS`], 1 ≤ n ≤ `2 * V::LANES`,
-/// and b_cs and c_cs count as 1 whatever they are.
+/// The contract of [`Raw`] holds, the CPU has `V`'s instructions, n vectors of columns are at most three, 1 ≤ m ≤ their
+/// rows ≤ [`MAX_ROWS`], and b_cs and c_cs count as 1 whatever they are.
 #[inline(always)]
-pub unsafe fn run<T: Element, V: Operand<T>, const MR: usize>(t: &Raw<T>, fold: Fold<T::Out>) {
+pub unsafe fn run<T, V, const R1: usize, const R2: usize, const R3: usize>(t: &Raw<T>, fold: Fold<T::Out>)
+where
+    T: Element,
+    V: Operand<T>,
+{
     const { assert!(T::STEP == 1, "a type that is multiplied several terms at a time needs a loop of its own") };
     // SAFETY: the caller's promise, passed on.
     unsafe {
@@ -29,9 +34,12 @@ pub unsafe fn run<T: Element, V: Operand<T>, const MR: usize>(t: &Raw<T>, fold: 
             scale::<T, V>(t, beta);
         }
         let add = fold != Fold::Overwrite;
-        match t.n <= V::LANES {
-            true => with_rows::<T, V, MR, 1>(t, add),
-            false => with_rows::<T, V, MR, 2>(t, add),
+        if t.n <= V::LANES {
+            with_rows::<T, V, R1, 1>(t, add);
+        } else if R3 == 0 || t.n <= 2 * V::LANES {
+            with_rows::<T, V, R2, 2>(t, add);
+        } else {
+            with_rows::<T, V, R3, 3>(t, add);
         }
     }
 }
@@ -80,7 +88,7 @@ unsafe fn with_rows<T: Element, V: Operand<T>, const MR: usize, const N: usize>(
         };
     }
     if t.k > 1 {
-        return pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        return pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
     }
     for i in 0..t.m {
         // SAFETY: row i lies in A and C.
@@ -130,15 +138,16 @@ unsafe fn chunk<
     // SAFETY: rows of B and C hold n = (N-1)*LANES + last contiguous elements, by the caller's promise.
     unsafe {
         let mut acc = [[V::splat(T::Out::ZERO); N]; M];
-        let (mut a, mut b) = (t.a, t.b);
+        let (mut a, mut b) = (Column::<T, N>::new(t.a, t.a_rs), t.b);
         for _ in L..t.k {
             let b_row = load_row::<T, V, N, PARTIAL>(b, last);
             for (i, row) in acc.iter_mut().enumerate() {
-                add_products(row, a.wrapping_offset(i as isize * t.a_rs), &b_row);
+                add_products(row, a.row(i), &b_row);
             }
-            a = a.wrapping_offset(t.a_cs);
+            a = a.skip(t.a_cs);
             b = b.wrapping_offset(t.b_rs);
         }
+        let a = a.row(0);
         let mut b_rows = [[V::splat(T::Out::ZERO); N]; L];
         for (l, b_row) in b_rows.iter_mut().enumerate() {
             *b_row = load_row::<T, V, N, PARTIAL>(b.wrapping_offset(l as isize * t.b_rs), last);
@@ -149,6 +158,46 @@ unsafe fn chunk<
             true => rows::<T, V, M, N, L, PARTIAL, true>(t, last, acc, a, &b_rows),
             false => rows::<T, V, M, N, L, PARTIAL, false>(t, last, acc, a, &b_rows),
         }
+    }
+}
+
+/// The addresses of a column of A.
+///
+/// Of a general stride the compiler makes a chain: each row's address is the one before plus the stride, which takes a
+/// cycle. Where the row has one vector only, two multiply-adds a cycle would wait for it; there every fourth row has an
+/// address of its own, and the stride and its triple, hidden from the compiler, lead to the next three
+/// (docs/performance.md, "Addresses of rows").
+#[derive(Clone, Copy)]
+struct Column<T, const N: usize> {
+    /// Every fourth row, or the first.
+    bases: [*const T; MAX_ROWS.div_ceil(4)],
+    /// One, two and three rows further, in bytes.
+    offsets: [isize; 4],
+}
+
+impl<T, const N: usize> Column<T, N> {
+    #[inline(always)]
+    fn new(a: *const T, rs: isize) -> Self {
+        let stride = rs.wrapping_mul(size_of::<T>() as isize);
+        if N > 2 {
+            return Self { bases: [a; MAX_ROWS.div_ceil(4)], offsets: [0, stride, 0, 0] };
+        }
+        let (one, three) = (hidden(stride), hidden(stride.wrapping_mul(3)));
+        let base = |four: isize| a.wrapping_byte_offset(hidden(four.wrapping_mul(stride.wrapping_mul(4))));
+        Self { bases: [a, base(1), base(2), base(3)], offsets: [0, one, one << 1, three] }
+    }
+
+    #[inline(always)]
+    fn row(&self, i: usize) -> *const T {
+        match N {
+            1 | 2 => self.bases[i / 4].wrapping_byte_offset(self.offsets[i % 4]),
+            _ => self.bases[0].wrapping_byte_offset(self.offsets[1].wrapping_mul(i as isize)),
+        }
+    }
+
+    #[inline(always)]
+    fn skip(self, cs: isize) -> Self {
+        Self { bases: self.bases.map(|base| base.wrapping_offset(cs)), ..self }
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) unsafe fn run<T: Element>(
         // SAFETY: the caller's promise.
         return unsafe { loops.loop2(all(t.k), columns, Columns::InPlace) };
     }
-    let width = engine.facts().nr();
+    let width = how.columns;
     let mut lease = packed.is_none().then(|| Lease::take(Slot::B, blocks.kc * blocks.nc + SLACK));
     for j in columns.cut(blocks.nc) {
         for p in all(t.k).cut(blocks.kc) {
@@ -94,10 +94,10 @@ impl<T: Element> Loops<'_, T> {
     /// # Safety
     /// As for [`run`]; the spans lie in B, and in what was packed if it was.
     unsafe fn loop2(&self, p: Span, j: Span, columns: Columns<T>) {
-        let (t, facts) = (self.t, self.engine.facts());
+        let (t, height) = (self.t, self.how.rows);
         let copies = self.how.a == Source::Copied;
-        let mut lease = copies.then(|| Lease::<T>::take(Slot::A, facts.mr * K_CHUNK + SLACK));
-        for i in all(t.m).cut_level(self.how.rows) {
+        let mut lease = copies.then(|| Lease::<T>::take(Slot::A, height * K_CHUNK + SLACK));
+        for i in all(t.m).cut_level(height) {
             let rows = t.rows(i);
             for chunk in p.cut(K_CHUNK) {
                 let mut panel = Raw {
@@ -108,12 +108,12 @@ impl<T: Element> Loops<'_, T> {
                 };
                 if let Some(lease) = &mut lease {
                     let copy = lease.as_mut_ptr();
-                    // SAFETY: the rows and the chunk lie in A; the lease holds MR * k elements and the slack.
+                    // SAFETY: the rows and the chunk lie in A; the lease holds height * k elements and the slack.
                     unsafe {
                         let block = MatRef::from_raw_parts(panel.a, i.len, chunk.len, t.a_rs, t.a_cs);
-                        (self.engine.functions().pack)(block.t(), facts.mr, copy);
+                        (self.engine.functions().pack)(block.t(), height, copy);
                     }
-                    (panel.a, panel.a_rs, panel.a_cs) = (copy, 1, facts.mr as isize);
+                    (panel.a, panel.a_rs, panel.a_cs) = (copy, 1, height as isize);
                 }
                 // SAFETY: the parts lie in A, B and C.
                 unsafe { self.loop1(&panel, chunk, i.at, j, columns) };
@@ -127,7 +127,7 @@ impl<T: Element> Loops<'_, T> {
     /// As for [`Loops::loop2`]; the rows, which begin at `i`, and the chunk are the panel's.
     #[inline(always)]
     unsafe fn loop1(&self, panel: &Raw<T>, chunk: Span, i: usize, j: Span, columns: Columns<T>) {
-        let (t, width) = (self.t, self.engine.facts().nr());
+        let (t, width) = (self.t, self.how.columns);
         let fold = t.fold(chunk.at);
         let last = chunk.end() == t.k;
         let mut tile = *panel;

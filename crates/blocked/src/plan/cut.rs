@@ -58,14 +58,14 @@ impl Cut {
         cut.halve((query.m, query.n), pieces).map(|_| cut)
     }
 
-    /// The shape of the last piece of an m × n C: in units the largest, of which the last may be incomplete.
+    /// Rows and columns that no piece of an m × n C has more of.
     pub(super) fn largest(&self, (mut m, mut n): (usize, usize)) -> (usize, usize) {
         let mut pieces = self.pieces;
-        // The second half is never the smaller one.
+        // The second half has no fewer units, but the last of them may be incomplete.
         while let Some(halves) = self.halve((m, n), pieces) {
             match halves {
-                Halves::Rows(i) => m -= i,
-                Halves::Columns(j) => n -= j,
+                Halves::Rows(i) => m = i.max(m - i),
+                Halves::Columns(j) => n = j.max(n - j),
             }
             pieces -= pieces / 2;
         }

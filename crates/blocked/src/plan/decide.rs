@@ -28,16 +28,18 @@ impl Plan {
         // What is copied is decided for a piece: it is the piece that has to repay the copy.
         let (m, n) = cut.map_or((query.m, query.n), |cut| cut.largest((query.m, query.n)));
         let piece = Query { m, n, threads: 1, ..query };
-        let tiles = tiles(&piece, facts, caches);
-        // The last columns of C are the same in every cut.
+        // The last columns of C are the same in every cut; where columns are cut, other pieces are as wide without them.
         let edge = edge(&Query { n: query.n, ..piece }, facts);
+        let body = if n == query.n { n - edge } else { n };
+        let tiles = tiles(&Query { n: body, ..piece }, facts, caches);
         Self { turned, cut, body: Path::Tiles(tiles), edge }
     }
 }
 
 /// Whether the whole is one tile and one chunk of k.
 pub(super) fn is_tile(q: &Query, facts: &Facts) -> bool {
-    let fits = q.m <= facts.mr && q.n <= facts.nr() && q.k <= K_CHUNK;
+    let (rows, columns) = facts.tile_for(q.n);
+    let fits = q.m <= rows && q.n <= columns && q.k <= K_CHUNK;
     fits && q.b.1 == 1 && q.c.1 == 1 && !q.packed
 }
 
@@ -99,15 +101,20 @@ fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
         (false, true) => Source::Copied,
         (false, false) => Source::InPlace,
     };
+    let (rows, columns) = match b {
+        // Panels are as wide as they are.
+        Source::Packed => (facts.mr, facts.nr()),
+        _ => facts.tile_for(q.n),
+    };
     let rows = match a {
-        Source::InPlace if aliased(q.a.0, facts) => facts.mr.min(facts.limits.aliased_rows.max(1)),
-        _ => facts.mr,
+        Source::InPlace if aliased(q.a.0, facts) => rows.min(facts.limits.aliased_rows.max(1)),
+        _ => rows,
     };
     let blocks = match b {
         Source::InPlace => Blocks { kc: q.k, nc: q.n },
-        _ => blocks(facts, caches).within(q.k, q.n, facts.nr()),
+        _ => blocks(facts, caches).within(q.k, q.n, columns),
     };
-    Tiles { a, b, rows, blocks }
+    Tiles { a, b, rows, columns, blocks }
 }
 
 /// Whether panels of A are copied before use: when its columns are not contiguous, each step of k would touch a cache

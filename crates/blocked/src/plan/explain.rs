@@ -62,7 +62,7 @@ fn reason(what: impl Into<String>, why: impl Into<String>, limit: Option<&'stati
 }
 
 /// Two sentences: the way, and the threads. `{:#}` is a short form for tables: `turned column`, `rows / 4 pieces of 16
-/// rows`, `tiles of 12, a=in place, b=copied, edge=1`.
+/// rows`, `tiles of 12x32, a=in place, b=copied, edge=1`.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() { self.short(f) } else { self.sentences(f) }
@@ -74,7 +74,9 @@ impl Plan {
         f.write_str(if self.turned { "turned " } else { "" })?;
         match self.body {
             Path::Tile => f.write_str("tile")?,
-            Path::Tiles(tiles) => write!(f, "tiles of {}, a={}, b={}", tiles.rows, tiles.a, tiles.b)?,
+            Path::Tiles(tiles) => {
+                write!(f, "tiles of {}x{}, a={}, b={}", tiles.rows, tiles.columns, tiles.a, tiles.b)?
+            }
             Path::Rows => f.write_str("rows")?,
             Path::Strips(Strips { left, right: 0, vectors }) => write!(f, "strips {left}x{vectors}")?,
             Path::Strips(Strips { left, right, vectors }) => write!(f, "strips {left}+{right}x{vectors}")?,
@@ -135,7 +137,7 @@ impl fmt::Display for Path {
 
 impl fmt::Display for Tiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tiles of {} rows, ", self.rows)?;
+        write!(f, "tiles of {} x {}, ", self.rows, self.columns)?;
         if self.a == self.b {
             write!(f, "A and B {}", self.a)?;
         } else {
@@ -163,12 +165,10 @@ impl Plan {
     pub fn reasons(&self, query: &Query, facts: &Facts, caches: &Caches) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if is_tile(query, facts) {
+            let (rows, columns) = facts.tile_for(query.n);
             let why = format!(
-                "{} x {} fits {} x {}, k is one chunk, and rows of B and C are contiguous",
-                query.m,
-                query.n,
-                facts.mr,
-                facts.nr()
+                "{} x {} fits {rows} x {columns}, k is one chunk, and rows of B and C are contiguous",
+                query.m, query.n
             );
             reasons.push(reason("one tile", why, None));
             return reasons;
@@ -178,8 +178,9 @@ impl Plan {
         if let Path::Tiles(tiles) = &self.body {
             let (m, n) = self.cut.map_or((turned.m, turned.n), |cut| cut.largest((turned.m, turned.n)));
             let piece = Query { m, n, ..turned };
-            reasons.push(why_a(tiles, &piece, facts));
-            reasons.push(why_b(tiles, &piece, facts, caches));
+            let body = Query { n: if n == turned.n { n - self.edge } else { n }, ..piece };
+            reasons.push(why_a(tiles, &body, facts));
+            reasons.push(why_b(tiles, &body, facts, caches));
             reasons.push(self.why_the_edge(&Query { n: turned.n, ..piece }, facts));
         }
         reasons.push(self.why_the_pieces(&turned, facts));

@@ -21,6 +21,10 @@ pub struct Facts {
     pub mr: usize,
     /// Vectors of columns of a full tile; NR is `vectors * lanes`.
     pub vectors: usize,
+    /// Rows of a tile with one vector of columns, which leaves registers for more of them than MR.
+    pub narrow: usize,
+    /// Rows of a tile with one vector of columns more than `vectors`; 0 if there is none.
+    pub wide: usize,
     /// The most columns of C that the engine takes with rows of A in the lanes. 0 if it has tiles and nothing else; an
     /// engine with any has products with a vector in both layouts, and dot products.
     pub rows: usize,
@@ -90,6 +94,19 @@ impl Facts {
     #[inline(always)]
     pub const fn nr(&self) -> usize {
         self.vectors * self.lanes
+    }
+
+    /// The largest tile for a C of n columns whose B is read in place: rows and columns. One that takes all columns is
+    /// worth fewer rows.
+    #[inline(always)]
+    pub const fn tile_for(&self, n: usize) -> (usize, usize) {
+        if n <= self.lanes {
+            (self.narrow, self.lanes)
+        } else if n > self.nr() && n <= self.nr() + self.lanes && self.wide > 0 {
+            (self.wide, self.nr() + self.lanes)
+        } else {
+            (self.mr, self.nr())
+        }
     }
 
     /// Rows of a group, for rows of A in the lanes and n columns of C.

@@ -43,6 +43,8 @@ pub struct Tiles {
     pub b: Source,
     /// Rows of A that a tile takes.
     pub rows: usize,
+    /// Columns of B that it takes.
+    pub columns: usize,
     /// Depth and columns of a packed block of B.
     pub blocks: Blocks,
 }

@@ -35,6 +35,8 @@ fn odd<T: Real>(run: Run<T>, (kc, nc): (usize, usize)) -> Engine<T> {
         across: 1,
         mr: 3,
         vectors: 5,
+        narrow: 3,
+        wide: 0,
         rows: 0,
         strips: &[],
         limits,

@@ -50,17 +50,26 @@ fn is_allowed(plan: &Plan, q: &Query, facts: &Facts, pieces: &[Piece]) -> Result
     prop_assert!(!(plan.turned && q.packed), "panels cannot be turned");
     match plan.body {
         Path::Tile => {
-            prop_assert!(q.m <= facts.mr && q.n <= facts.nr() && q.k <= K_CHUNK);
+            let (rows, columns) = facts.tile_for(q.n);
+            prop_assert!(q.m <= rows && q.n <= columns && q.k <= K_CHUNK);
             prop_assert!(q.b.1 == 1 && q.c.1 == 1 && !q.packed && plan.cut.is_none());
         }
         Path::Tiles(tiles) => {
             prop_assert_eq!(tiles.b == Source::Packed, q.packed);
-            prop_assert!(tiles.a != Source::Packed && (1..=facts.mr).contains(&tiles.rows));
-            prop_assert!(tiles.a == Source::InPlace || tiles.rows == facts.mr, "a panel has MR rows");
+            prop_assert!(tiles.a != Source::Packed && tiles.rows > 0);
+            let most = match tiles.columns {
+                columns if columns <= facts.lanes => facts.narrow,
+                columns if columns <= facts.nr() => facts.mr,
+                _ => facts.wide,
+            };
+            prop_assert!(tiles.rows <= most, "no tile of {} x {}", tiles.rows, tiles.columns);
+            let panels = [facts.lanes, facts.nr(), facts.nr() + facts.lanes];
+            prop_assert!(panels.contains(&tiles.columns), "no tile has {} columns", tiles.columns);
+            prop_assert!(tiles.b != Source::Packed || tiles.columns == facts.nr(), "they have NR columns");
             let (kc, nc) = (tiles.blocks.kc, tiles.blocks.nc);
             match tiles.b {
                 Source::InPlace => prop_assert_eq!(q.b.1, 1, "tiles load rows of B"),
-                _ => prop_assert!(nc > 0 && nc % facts.nr() == 0, "blocks of {}", nc),
+                _ => prop_assert!(nc > 0 && nc % tiles.columns == 0, "blocks of {}", nc),
             }
             prop_assert!(kc > 0 && kc <= q.k && (kc == q.k || kc % K_CHUNK == 0), "blocks of {}", kc);
             let panels = pieces.iter().all(|p| p.j % facts.nr() == 0);
