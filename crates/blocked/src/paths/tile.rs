@@ -103,17 +103,29 @@ unsafe fn columns<T: Element, V: Operand<T>, const M: usize, const N: usize, con
     t: &Raw<T>,
     add: bool,
 ) {
-    let last = t.n - (N - 1) * V::LANES;
     // SAFETY: the caller's promise, passed on.
     unsafe {
-        match last == V::LANES {
-            true => chunk::<T, V, M, N, L, false>(t, last, add),
-            false => chunk::<T, V, M, N, L, true>(t, last, add),
+        match N == 1 && t.n < V::LANES {
+            true => chunk::<T, V, M, N, L, true>(t, add),
+            false => chunk::<T, V, M, N, L, false>(t, add),
         }
     }
 }
 
-/// One chunk of k for a tile of M rows and N vectors, the last of which has `last` columns (all if not `PARTIAL`).
+/// Where the columns of vector `j` begin, of the `N` vectors of `n` columns.
+///
+/// The last vector ends with the last column, and so may begin among the columns of the one before: both compute the same
+/// bits for these. A masked vector would cost more, in stores on some CPUs many times as much. Only a single vector that
+/// is not full (`PARTIAL`) has a mask.
+#[inline(always)]
+fn place<T: Element, V: Operand<T>, const N: usize, const PARTIAL: bool>(n: usize, j: usize) -> usize {
+    match j + 1 == N && !PARTIAL {
+        true => n - V::LANES,
+        false => j * V::LANES,
+    }
+}
+
+/// One chunk of k for a tile of M rows and N vectors.
 ///
 /// The last `L` steps go row by row of the tile, each row's fold behind its last product. A CPU stores fewer vectors
 /// than it multiplies, so that the stores of a whole tile at its end hold up the next one; between the products of the
@@ -121,7 +133,7 @@ unsafe fn columns<T: Element, V: Operand<T>, const M: usize, const N: usize, con
 /// (docs/performance.md, "Stores").
 ///
 /// # Safety
-/// As for [`columns`].
+/// As for [`columns`]; n is at least LANES unless `PARTIAL`, and at most LANES if so.
 #[inline(always)]
 unsafe fn chunk<
     T: Element,
@@ -132,15 +144,14 @@ unsafe fn chunk<
     const PARTIAL: bool,
 >(
     t: &Raw<T>,
-    last: usize,
     add: bool,
 ) {
-    // SAFETY: rows of B and C hold n = (N-1)*LANES + last contiguous elements, by the caller's promise.
+    // SAFETY: rows of B and C hold n contiguous elements, by the caller's promise.
     unsafe {
         let mut acc = [[V::splat(T::Out::ZERO); N]; M];
         let (mut a, mut b) = (Column::<T, N>::new(t.a, t.a_rs), t.b);
         for _ in L..t.k {
-            let b_row = load_row::<T, V, N, PARTIAL>(b, last);
+            let b_row = load_row::<T, V, N, PARTIAL>(b, t.n);
             for (i, row) in acc.iter_mut().enumerate() {
                 add_products(row, a.row(i), &b_row);
             }
@@ -150,13 +161,13 @@ unsafe fn chunk<
         let a = a.row(0);
         let mut b_rows = [[V::splat(T::Out::ZERO); N]; L];
         for (l, b_row) in b_rows.iter_mut().enumerate() {
-            *b_row = load_row::<T, V, N, PARTIAL>(b.wrapping_offset(l as isize * t.b_rs), last);
+            *b_row = load_row::<T, V, N, PARTIAL>(b.wrapping_offset(l as isize * t.b_rs), t.n);
         }
         // The fold is chosen outside the loops over the tile: inside, they would not unroll, and the accumulators
         // would go through the stack.
         match add {
-            true => rows::<T, V, M, N, L, PARTIAL, true>(t, last, acc, a, &b_rows),
-            false => rows::<T, V, M, N, L, PARTIAL, false>(t, last, acc, a, &b_rows),
+            true => rows::<T, V, M, N, L, PARTIAL, true>(t, acc, a, &b_rows),
+            false => rows::<T, V, M, N, L, PARTIAL, false>(t, acc, a, &b_rows),
         }
     }
 }
@@ -204,7 +215,7 @@ impl<T, const N: usize> Column<T, N> {
 /// For each row the products of the last `L` steps, which start at `a` and `b_rows`, then its fold.
 ///
 /// # Safety
-/// As for [`columns`].
+/// As for [`chunk`].
 #[inline(always)]
 unsafe fn rows<
     T: Element,
@@ -216,7 +227,6 @@ unsafe fn rows<
     const ADD: bool,
 >(
     t: &Raw<T>,
-    last: usize,
     acc: [[V; N]; M],
     a: *const T,
     b_rows: &[[V; N]; L],
@@ -225,25 +235,26 @@ unsafe fn rows<
     // SAFETY: the caller's promise.
     let alpha = unsafe { V::splat(t.alpha) };
     for (i, mut row) in acc.into_iter().enumerate() {
-        // SAFETY: i < M, the caller's promise, and C has (N-1)*LANES + last elements in each row.
+        // SAFETY: i < M, the caller's promise, and C has n elements in each row.
         unsafe {
             let a = a.wrapping_offset(i as isize * t.a_rs);
             for (l, b_row) in b_rows.iter().enumerate() {
                 add_products(&mut row, a.wrapping_offset(l as isize * t.a_cs), b_row);
             }
             let c = t.c.wrapping_offset(i as isize * t.c_rs);
-            for (j, sum) in row.into_iter().enumerate() {
-                let c = c.wrapping_add(j * V::LANES);
-                let masked = PARTIAL && j == N - 1;
-                let old = match (ADD, masked) {
-                    (false, _) => sum,
-                    (true, true) => V::load_first(c, last),
-                    (true, false) => V::load(c),
-                };
+            let at = |j: usize| c.wrapping_add(place::<T, V, N, PARTIAL>(t.n, j));
+            // All of the old row before any of the new: vectors may overlap.
+            let mut old = row;
+            if ADD {
+                for (j, old) in old.iter_mut().enumerate() {
+                    *old = if PARTIAL { V::load_first(at(j), t.n) } else { V::load(at(j)) };
+                }
+            }
+            for (j, (sum, old)) in row.into_iter().zip(old).enumerate() {
                 let new = folded(fold, alpha, sum, old);
-                match masked {
-                    true => new.store_first(c, last),
-                    false => new.store(c),
+                match PARTIAL {
+                    true => new.store_first(at(j), t.n),
+                    false => new.store(at(j)),
                 }
             }
         }
@@ -272,19 +283,19 @@ unsafe fn add_products<T: Element, V: Operand<T>, const N: usize>(
 /// The N vectors of a row of B.
 ///
 /// # Safety
-/// The row has (N-1)*LANES + last elements, N*LANES unless `PARTIAL`, and the CPU has `V`'s instructions.
+/// The row has n elements, at least LANES unless `PARTIAL` and at most LANES if so, and the CPU has `V`'s instructions.
 #[inline(always)]
 unsafe fn load_row<T: Element, V: Operand<T>, const N: usize, const PARTIAL: bool>(
     row: *const T,
-    last: usize,
+    n: usize,
 ) -> [V; N] {
     // SAFETY: the caller's promise. No closure: it would not have the caller's target features.
     unsafe {
         let mut vectors = [V::splat(T::Out::ZERO); N];
         for (j, vector) in vectors.iter_mut().enumerate() {
-            let at = row.wrapping_add(j * V::LANES);
-            *vector = match PARTIAL && j == N - 1 {
-                true => V::operand_first(at, last),
+            let at = row.wrapping_add(place::<T, V, N, PARTIAL>(n, j));
+            *vector = match PARTIAL {
+                true => V::operand_first(at, n),
                 false => V::operand(at),
             };
         }
