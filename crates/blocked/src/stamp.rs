@@ -62,7 +62,7 @@ macro_rules! engine {
             $($(#[$feature])+)?
             unsafe fn $tile(t: &Raw<$t>, fold: Fold<<$t as Element>::Out>) {
                 // SAFETY: the caller's promise; the features are enabled here.
-                unsafe { tile::run::<$t, $vector, $narrow, $mr, $wide>(t, fold) }
+                unsafe { tile::run::<$t, $vector, $across, $narrow, $mr, $wide>(t, fold) }
             }
 
             $($(#[$feature])+)?

@@ -21,10 +21,11 @@ pub const MAX_ROWS: usize = 16;
 /// The contract of [`Raw`] holds, the CPU has `V`'s instructions, n vectors of columns are at most three, 1 ≤ m ≤ their
 /// rows ≤ [`MAX_ROWS`], and b_cs and c_cs count as 1 whatever they are.
 #[inline(always)]
-pub unsafe fn run<T, V, const R1: usize, const R2: usize, const R3: usize>(t: &Raw<T>, fold: Fold<T::Out>)
+pub unsafe fn run<T, V, W, const R1: usize, const R2: usize, const R3: usize>(t: &Raw<T>, fold: Fold<T::Out>)
 where
     T: Element,
     V: Operand<T>,
+    W: Operand<T>,
 {
     const { assert!(T::STEP == 1, "a type that is multiplied several terms at a time needs a loop of its own") };
     // SAFETY: the caller's promise, passed on.
@@ -34,7 +35,9 @@ where
             scale::<T, V>(t, beta);
         }
         let add = fold != Fold::Overwrite;
-        if t.n <= V::LANES {
+        if W::LANES < V::LANES && t.n <= W::LANES {
+            with_rows::<T, W, R1, 1>(t, add);
+        } else if t.n <= V::LANES {
             with_rows::<T, V, R1, 1>(t, add);
         } else if R3 == 0 || t.n <= 2 * V::LANES {
             with_rows::<T, V, R2, 2>(t, add);

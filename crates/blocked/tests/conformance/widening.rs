@@ -80,7 +80,7 @@ unsafe impl Operand<Upper> for V {
 
 unsafe fn tile_of_upper(t: &Raw<Upper>, fold: Fold<f32>) {
     // SAFETY: the caller's promise; arrays need no instructions.
-    unsafe { tile::run::<Upper, V, 4, 4, 0>(t, fold) }
+    unsafe { tile::run::<Upper, V, V, 4, 4, 0>(t, fold) }
 }
 
 fn run(engine: &Engine<Upper>, work: Work<'_, '_, Upper>, summation: Summation, join: &dyn Join) {
