@@ -7,7 +7,7 @@
 use matmul_core::{Element, Fold};
 
 use crate::raw::{Raw, Span};
-use crate::vector::{Operand, Vector, folded, hidden};
+use crate::vector::{Operand, Vector, hidden};
 
 /// The most rows of a tile: there is an instance for each number up to that.
 pub const MAX_ROWS: usize = 16;
@@ -30,7 +30,8 @@ where
     const { assert!(T::STEP == 1, "a type that is multiplied several terms at a time needs a loop of its own") };
     // SAFETY: the caller's promise, passed on.
     unsafe {
-        // Two instances of the stores instead of three: a C that is scaled is scaled first, with the same bits.
+        // Two instances of the stores instead of four: a C that is scaled is scaled first, and one that is overwritten
+        // gets the sums, which are scaled after it, with the same bits. Where α is 1 nothing is left to do.
         if let Fold::Scale(beta) = fold {
             scale::<T, V>(t, beta);
         }
@@ -44,25 +45,28 @@ where
         } else {
             with_rows::<T, V, R3, 3>(t, add);
         }
+        if !add && t.alpha != T::Out::ONE {
+            scale::<T, V>(t, t.alpha);
+        }
     }
 }
 
-/// C ← β·C.
+/// C ← factor·C.
 ///
 /// # Safety
 /// As for [`run`].
 #[inline(always)]
-unsafe fn scale<T: Element, V: Operand<T>>(t: &Raw<T>, beta: T::Out) {
+unsafe fn scale<T: Element, V: Operand<T>>(t: &Raw<T>, factor: T::Out) {
     // SAFETY: rows of C hold n contiguous elements.
     unsafe {
-        let beta = V::splat(beta);
+        let factor = V::splat(factor);
         for i in 0..t.m as isize {
             let row = t.c.offset(i * t.c_rs);
             let mut j = 0;
             while j < t.n {
                 let lanes = V::LANES.min(t.n - j);
                 let c = row.add(j);
-                beta.mul(V::load_first(c, lanes)).store_first(c, lanes);
+                factor.mul(V::load_first(c, lanes)).store_first(c, lanes);
                 j += lanes;
             }
         }
@@ -215,7 +219,8 @@ impl<T, const N: usize> Column<T, N> {
     }
 }
 
-/// For each row the products of the last `L` steps, which start at `a` and `b_rows`, then its fold.
+/// For each row the products of the last `L` steps, which start at `a` and `b_rows`, then its fold: C ← α·sum + C, or
+/// C ← sum.
 ///
 /// # Safety
 /// As for [`chunk`].
@@ -234,7 +239,6 @@ unsafe fn rows<
     a: *const T,
     b_rows: &[[V; N]; L],
 ) {
-    let fold = if ADD { Fold::Add } else { Fold::Overwrite };
     // SAFETY: the caller's promise.
     let alpha = unsafe { V::splat(t.alpha) };
     for (i, mut row) in acc.into_iter().enumerate() {
@@ -246,15 +250,17 @@ unsafe fn rows<
             }
             let c = t.c.wrapping_offset(i as isize * t.c_rs);
             let at = |j: usize| c.wrapping_add(place::<T, V, N, PARTIAL>(t.n, j));
-            // All of the old row before any of the new: vectors may overlap.
-            let mut old = row;
             if ADD {
+                // All of the old row before any of the new: vectors may overlap.
+                let mut old = row;
                 for (j, old) in old.iter_mut().enumerate() {
                     *old = if PARTIAL { V::load_first(at(j), t.n) } else { V::load(at(j)) };
                 }
+                for (sum, old) in row.iter_mut().zip(old) {
+                    *sum = alpha.mul_add(*sum, old);
+                }
             }
-            for (j, (sum, old)) in row.into_iter().zip(old).enumerate() {
-                let new = folded(fold, alpha, sum, old);
+            for (j, new) in row.into_iter().enumerate() {
                 match PARTIAL {
                     true => new.store_first(at(j), t.n),
                     false => new.store(at(j)),

@@ -97,26 +97,25 @@ impl<T: Element> Loops<'_, T> {
         let (t, height) = (self.t, self.how.rows);
         let copies = self.how.a == Source::Copied;
         let mut lease = copies.then(|| Lease::<T>::take(Slot::A, height * K_CHUNK + SLACK));
+        // One tile is moved over C, number by number: a copy of the whole right after its numbers were written would wait
+        // for their stores, at each tile (docs/performance.md, "Squares below 64").
+        let mut tile = *t;
         for i in all(t.m).cut_level(height) {
-            let rows = t.rows(i);
+            tile.m = i.len;
             for chunk in p.cut(K_CHUNK) {
-                let mut panel = Raw {
-                    k: chunk.len,
-                    a: rows.a.wrapping_offset(chunk.at as isize * t.a_cs),
-                    b: rows.b.wrapping_offset(chunk.at as isize * t.b_rs),
-                    ..rows
-                };
+                tile.k = chunk.len;
+                tile.a = t.a.wrapping_offset(i.at as isize * t.a_rs + chunk.at as isize * t.a_cs);
                 if let Some(lease) = &mut lease {
                     let copy = lease.as_mut_ptr();
                     // SAFETY: the rows and the chunk lie in A; the lease holds height * k elements and the slack.
                     unsafe {
-                        let block = MatRef::from_raw_parts(panel.a, i.len, chunk.len, t.a_rs, t.a_cs);
+                        let block = MatRef::from_raw_parts(tile.a, i.len, chunk.len, t.a_rs, t.a_cs);
                         (self.engine.functions().pack)(block.t(), height, copy);
                     }
-                    (panel.a, panel.a_rs, panel.a_cs) = (copy, 1, height as isize);
+                    (tile.a, tile.a_rs, tile.a_cs) = (copy, 1, height as isize);
                 }
                 // SAFETY: the parts lie in A, B and C.
-                unsafe { self.loop1(&panel, chunk, i.at, j, columns) };
+                unsafe { self.loop1(&mut tile, chunk, i.at, j, columns) };
             }
         }
     }
@@ -124,18 +123,19 @@ impl<T: Element> Loops<'_, T> {
     /// LOOP 1: a panel of A and a chunk of k for columns `j`.
     ///
     /// # Safety
-    /// As for [`Loops::loop2`]; the rows, which begin at `i`, and the chunk are the panel's.
+    /// As for [`Loops::loop2`]; the tile has its m rows from `i` and its chunk of A.
     #[inline(always)]
-    unsafe fn loop1(&self, panel: &Raw<T>, chunk: Span, i: usize, j: Span, columns: Columns<T>) {
+    unsafe fn loop1(&self, tile: &mut Raw<T>, chunk: Span, i: usize, j: Span, columns: Columns<T>) {
         let (t, width) = (self.t, self.how.columns);
         let fold = t.fold(chunk.at);
         let last = chunk.end() == t.k;
-        let mut tile = *panel;
+        let b = t.b.wrapping_offset(chunk.at as isize * t.b_rs);
+        let c = t.c.wrapping_offset(i as isize * t.c_rs);
         for j in j.cut(width) {
             tile.n = j.len;
-            tile.c = panel.c.wrapping_offset(j.at as isize * t.c_cs);
+            tile.c = c.wrapping_offset(j.at as isize * t.c_cs);
             match columns {
-                Columns::InPlace => tile.b = panel.b.wrapping_offset(j.at as isize * t.b_cs),
+                Columns::InPlace => tile.b = b.wrapping_offset(j.at as isize * t.b_cs),
                 Columns::Packed(panels) => {
                     tile.b = panels.panel(chunk.at, chunk.len, j.at);
                     (tile.b_rs, tile.b_cs) = (width as isize, 1);
@@ -148,10 +148,10 @@ impl<T: Element> Loops<'_, T> {
             // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
             unsafe {
                 if tile.c_cs != 1 {
-                    self.staged(&tile, fold, finish);
+                    self.staged(tile, fold, finish);
                     continue;
                 }
-                (self.engine.functions().tile)(&tile, fold);
+                (self.engine.functions().tile)(tile, fold);
                 if let Some(finish) = finish {
                     finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
                 }
