@@ -235,7 +235,7 @@ mod tests {
         for part in [
             "Tiles of 12 x 32, A and B in place; the last column goes to rows in lanes. On one thread.",
             "edge of 1: n % 16 = 1 <= 4, and 33 rows >= 32 (Limits::edge_columns; docs/performance.md",
-            "one piece: 35937 multiply-adds < 2 x 262144 (Limits::piece_work",
+            "one piece: work of 35937 < 2 x 262144 (Limits::piece_work",
             "3 panels of rows < 64 (Limits::pack_near_b_panels",
         ] {
             assert!(text.contains(part), "{part}:\n{text}");

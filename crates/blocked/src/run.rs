@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::epilogue::{Epilogue, Finish};
 use crate::memory::panels::{PackedProblem, Panels};
 use crate::paths::{rows, strips, tiles};
-use crate::plan::{Caches, Cut, Halves, Path, Plan, Query, most_pieces};
+use crate::plan::{Caches, Cut, Facts, Halves, Path, Plan, Query, most_pieces};
 use crate::raw::{Raw, Span, all};
 use crate::work::{Join, Serial, Work};
 
@@ -52,7 +52,7 @@ fn many<T: Element>(
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
     let alone = query(engine, &raw, summation, &Serial);
     let whole = Query { m: alone.m.saturating_mul(count), ..alone };
-    let pieces = match most_pieces(&whole, engine.facts()) {
+    let pieces = match pieces_for(&whole, engine.facts(), join) {
         1 => 1,
         most => join.threads().min(most),
     };
@@ -107,10 +107,21 @@ fn query<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join:
         packed: false,
         summation,
         threads: 1,
+        outside: false,
     };
-    match most_pieces(&query, engine.facts()) {
+    match pieces_for(&query, engine.facts(), join) {
         1 => query,
-        _ => Query { threads: join.threads(), ..query },
+        _ => Query { threads: join.threads(), outside: join.outside(), ..query },
+    }
+}
+
+/// The most pieces that work is worth on these threads. Where the caller stands is only asked where it matters.
+#[inline(always)]
+fn pieces_for(query: &Query, facts: &Facts, join: &dyn Join) -> usize {
+    match most_pieces(query, facts) {
+        1 => 1,
+        inside if !join.outside() => inside,
+        _ => most_pieces(&Query { outside: true, ..*query }, facts),
     }
 }
 

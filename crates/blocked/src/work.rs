@@ -21,6 +21,12 @@ pub trait Join: Sync {
     /// How many threads there are. Asked only where a product is large enough for two, since it may start a pool.
     fn threads(&self) -> usize;
 
+    /// Whether the caller is none of these threads, so that they have to be woken, which takes longer than to hand work on
+    /// among them.
+    fn outside(&self) -> bool {
+        false
+    }
+
     /// Runs both, perhaps at the same time, and returns when both are done. A panic in one of them is passed on, after
     /// both ended.
     fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send));

@@ -45,6 +45,10 @@ impl Join for Rayon {
         self.threads.unwrap_or_else(rayon::current_num_threads)
     }
 
+    fn outside(&self) -> bool {
+        rayon::current_thread_index().is_none()
+    }
+
     fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         rayon::join(a, b);
     }

@@ -47,6 +47,7 @@ impl<T: Real> Eager<T> {
         let engine = isa.engines().and_then(|engines| engines.of::<T>()).expect("an engine of this CPU");
         let limits = Limits {
             piece_work: 1,
+            piece_work_outside: 1,
             piece_panels: 1,
             piece_panels_copied: 1,
             // Small blocks, so that small products have several.

@@ -111,8 +111,25 @@ fn pieces(query: &Query, facts: &Facts) -> Option<usize> {
 
 /// The most pieces that a product is worth, however many threads there are; 1 if it is not worth two.
 pub fn most_pieces(query: &Query, facts: &Facts) -> usize {
-    let work = query.m.saturating_mul(query.n).saturating_mul(query.k);
-    let least = facts.limits.piece_work.max(1);
+    let (work, least) = (work(query, facts), least_work(query, facts));
     // The division takes as long as the rest of a small product's plan.
     if work < least.saturating_mul(2) { 1 } else { work / least }
+}
+
+/// What a product takes, in the units of [`Limits::piece_work`](super::Limits::piece_work): about a core's time, since it
+/// computes about as many multiply-adds as it reads bytes from L3.
+pub(super) fn work(q: &Query, facts: &Facts) -> usize {
+    let area = |rows: usize, columns: usize| rows.saturating_mul(columns);
+    let bytes = area(q.m, q.k)
+        .saturating_add(area(q.k, q.n))
+        .saturating_add(area(q.m, q.n))
+        .saturating_mul(facts.size);
+    let arithmetic = area(q.m, q.n).saturating_mul(q.k).saturating_mul(facts.size) / size_of::<f32>();
+    arithmetic.max(bytes)
+}
+
+/// What a piece of it must take.
+pub(super) fn least_work(q: &Query, facts: &Facts) -> usize {
+    let limits = &facts.limits;
+    if q.outside { limits.piece_work_outside } else { limits.piece_work }.max(1)
 }

@@ -104,6 +104,10 @@ fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
     let (rows, columns) = match b {
         // Panels are as wide as they are.
         Source::Packed => (facts.mr, facts.nr()),
+        // A B that is not near is read once instead of twice.
+        Source::InPlace if q.m > facts.mr && q.m <= facts.narrow && !stays(q, facts, caches) => {
+            (facts.narrow, facts.lanes)
+        }
         _ => facts.tile_for(q.n),
     };
     let rows = match a {
@@ -129,12 +133,16 @@ pub(super) fn copies_a(q: &Query, facts: &Facts) -> bool {
 /// enough.
 pub(super) fn copies_b(q: &Query, facts: &Facts, caches: &Caches) -> bool {
     let limits = &facts.limits;
-    let near = !aliased(q.b.0, facts) && is_near(q, facts, caches);
-    let enough = if near { limits.pack_near_b_panels } else { limits.pack_far_b_panels };
+    let enough = if stays(q, facts, caches) { limits.pack_near_b_panels } else { limits.pack_far_b_panels };
     q.b.1 != 1 || more_than(q.m, enough.saturating_sub(1), facts.mr)
 }
 
-/// Whether B stays in L2 while it is read in place.
+/// Whether B stays in the caches from one panel of rows to the next, while it is read in place.
+fn stays(q: &Query, facts: &Facts, caches: &Caches) -> bool {
+    !aliased(q.b.0, facts) && is_near(q, facts, caches)
+}
+
+/// Whether B fits L2.
 pub(super) fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
     bytes_of_b(q, facts) <= (caches.l2 / 2).saturating_mul(facts.limits.near_halves_of_l2)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::caches::Caches;
-use super::cut::{Cut, Order, most_pieces};
+use super::cut::{Cut, Order, least_work, most_pieces, work};
 use super::decide::{aliased, bytes_of_b, copies_a, edge_step, few, is_near, is_tile};
 use super::facts::{Facts, Strips};
 use super::query::Query;
@@ -35,7 +35,7 @@ impl fmt::Display for Reason {
 }
 
 /// The fields of `Limits`, and where docs/performance.md has the experiment behind them.
-const HEADINGS: [(&str, &str); 11] = [
+const HEADINGS: [(&str, &str); 12] = [
     ("pack_a_panels", "Rows a multiple of 4 KiB apart"),
     ("aliasing_bytes", "Rows a multiple of 4 KiB apart"),
     ("aliased_rows", "Rows a multiple of 4 KiB apart"),
@@ -47,6 +47,7 @@ const HEADINGS: [(&str, &str); 11] = [
     ("strip_vectors", "Two to ten rows"),
     ("sums_halves_of_l1", "Matrix times vector"),
     ("piece_work", "Threads"),
+    ("piece_work_outside", "Threads"),
 ];
 
 impl Reason {
@@ -253,22 +254,20 @@ impl Plan {
     }
 
     fn why_the_pieces(&self, q: &Query, facts: &Facts) -> Reason {
-        let work = q.m.saturating_mul(q.n).saturating_mul(q.k);
-        let (most, least) = (most_pieces(q, facts), facts.limits.piece_work);
+        let (work, least, most) = (work(q, facts), least_work(q, facts), most_pieces(q, facts));
+        let limit = Some(if q.outside { "piece_work_outside" } else { "piece_work" });
         match self.cut {
             Some(cut) => {
-                let why = format!("{} threads, {work} multiply-adds / {least} = {most}", q.threads);
+                let why = format!("{} threads, work of {work} / {least} = {most}", q.threads);
                 let units = q.m / cut.row_unit;
                 let why = match cut.column_unit {
                     0 => format!("{why}, {} rows / {} = {units}", q.m, cut.row_unit),
                     _ => why,
                 };
-                reason(format!("up to {} pieces", cut.pieces), why, Some("piece_work"))
+                reason(format!("up to {} pieces", cut.pieces), why, limit)
             }
             None if q.threads < 2 => reason("one piece", "there is one thread", None),
-            None if most < 2 => {
-                reason("one piece", format!("{work} multiply-adds < 2 x {least}"), Some("piece_work"))
-            }
+            None if most < 2 => reason("one piece", format!("work of {work} < 2 x {least}"), limit),
             None => reason("one piece", "C has less than two units of rows or columns to cut between", None),
         }
     }

@@ -48,9 +48,12 @@ pub struct Limits {
     /// What it takes at most: it is the memory for packing, per thread, in bytes.
     pub most_block: usize,
 
-    /// Multiply-adds that a piece must have to be worth handing to another thread: less take no longer than waking it
-    /// ("Threads").
+    /// The work that a piece must have to be worth handing from one thread of the pool to another ("Threads"): multiply-adds
+    /// in f32, of which one of f64 is two, or bytes of the operands, if these are more. With less, a product on two threads
+    /// is slower than on one.
     pub piece_work: usize,
+    /// The same where the caller is outside the pool, whose threads then have to be woken.
+    pub piece_work_outside: usize,
     /// Panels of columns that a piece should keep, so that a panel of A that was brought into L1 is used that often.
     pub piece_panels: usize,
     /// The same where panels of A are copied first, once for each piece.
@@ -78,6 +81,7 @@ impl Limits {
         least_block: 1 << 20,
         most_block: 8 << 20,
         piece_work: 64 * 64 * 64,
+        piece_work_outside: 2 << 20,
         piece_panels: 4,
         piece_panels_copied: 16,
     };

@@ -21,6 +21,8 @@ pub struct Query {
     pub summation: Summation,
     /// Threads that there are.
     pub threads: usize,
+    /// Whether the caller is none of them, and they have to be woken.
+    pub outside: bool,
 }
 
 impl Query {
@@ -37,6 +39,7 @@ impl Query {
             packed: false,
             summation: Summation::Contract,
             threads: 1,
+            outside: false,
         };
         whole.canonical()
     }

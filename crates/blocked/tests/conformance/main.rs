@@ -51,6 +51,7 @@ fn limits_do_not_change_bits() {
                 least_block: x.min(1 << 20),
                 most_block: x.min(1 << 24),
                 piece_work: x,
+                piece_work_outside: x,
                 piece_panels: x,
                 piece_panels_copied: x,
             };

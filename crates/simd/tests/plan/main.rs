@@ -22,5 +22,6 @@ fn query(shape: &Shape) -> Query {
     let &Shape { m, k, n, .. } = shape;
     let strides = |layout: matmul_report::Layout, of| layout.strides(of).1;
     let (a, b, c) = (strides(shape.a, (m, k)), strides(shape.b, (k, n)), strides(shape.c, (m, n)));
-    Query { m, k, n, a, b, c, packed: false, summation: Summation::Contract, threads: 1 }.canonical()
+    Query { m, k, n, a, b, c, packed: false, summation: Summation::Contract, threads: 1, outside: false }
+        .canonical()
 }

@@ -161,7 +161,7 @@ fn queries() -> impl Strategy<Value = Query> {
         let c = prop_oneof![Just((n as isize, 1)), Just((1, m as isize)), Just((2 * n as isize, 2))];
         (strides(m, k), strides(k, n), c).prop_map(move |(a, b, c)| {
             let b = if packed { (1, 1) } else { b };
-            Query { m, k, n, a, b, c, packed, summation, threads }.canonical()
+            Query { m, k, n, a, b, c, packed, summation, threads, outside: threads % 3 == 0 }.canonical()
         })
     })
 }
@@ -193,6 +193,7 @@ fn limits() -> impl Strategy<Value = Limits> {
         least_block: blocks.2,
         most_block: blocks.2 * 2,
         piece_work: pieces.0,
+        piece_work_outside: pieces.0 * 2,
         piece_panels: pieces.1,
         piece_panels_copied: pieces.1 * 2,
     })

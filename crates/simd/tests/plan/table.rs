@@ -58,6 +58,10 @@ const TABLE: &[(&str, &str)] = &[
     ("avx2 f32 512x1024x512", "tiles of 6x16, a=copied, b=copied"),
     ("neon f32 256x256x256", "tiles of 12x8, a=in place, b=in place"),
     ("neon f32 1024x1024x1024", "tiles of 8x8, a=in place, b=copied"),
+    // Rows that fit a tile of one vector read a far B once.
+    ("avx512 f32 16x2000x2000", "tiles of 16x16, a=in place, b=in place"),
+    ("avx512 f32 16x256x256", "tiles of 12x32, a=in place, b=in place"),
+    ("portable-fma f32 8x2000x2000", "tiles of 8x8, a=in place, b=in place"),
     // Other layouts.
     ("avx512 f32 512x512x512/tn", "tiles of 12x32, a=copied, b=in place"),
     ("avx512 f32 512x512x512/nt", "tiles of 12x32, a=in place, b=copied"),
