@@ -46,6 +46,7 @@ compile_error!("matmul-core needs a fused multiply-add: enable the feature `std`
 mod batch;
 mod element;
 mod error;
+mod extent;
 mod fold;
 mod kernel;
 mod matrix;
@@ -55,6 +56,7 @@ mod view;
 pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use element::{Element, Real};
 pub use error::Error;
+pub use extent::elements;
 pub use fold::Fold;
 pub use kernel::{Availability, Kernel, Promise, Sizes, Summation};
 pub use matrix::Matrix;
