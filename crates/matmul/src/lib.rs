@@ -51,13 +51,13 @@ fn engines() -> Option<&'static matmul_blocked::Engines> {
 /// A·B as a new row-major matrix.
 ///
 /// # Errors
-/// [`Error::Shape`] unless A has as many columns as B has rows; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or
-/// `MATMUL_REQUIRE` cannot be satisfied.
-///
-/// # Panics
-/// If the result's m · n elements do not fit in memory.
+/// [`Error::Shape`] unless A has as many columns as B has rows; [`Error::TooLarge`] if there is no memory for the result's
+/// m · n elements; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or `MATMUL_REQUIRE` cannot be satisfied.
 pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T::Out>, Error> {
-    let mut c = Matrix::zeros(a.nrows(), b.ncols());
+    if a.ncols() != b.nrows() {
+        return Err(Error::Shape { a: a.shape(), b: b.shape(), c: (a.nrows(), b.ncols()) });
+    }
+    let mut c = Matrix::try_zeros(a.nrows(), b.ncols())?;
     gemm(T::Out::ONE, a, b, T::Out::ZERO, c.as_mut())?;
     Ok(c)
 }

@@ -35,19 +35,23 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    pub(crate) fn new(bytes: usize) -> Self {
-        let align = if bytes >= HUGE { HUGE } else { LINE };
-        // 4 KiB granules keep buffers of slightly different products reusable for each other.
-        let size = bytes.next_multiple_of(4096);
-        let layout = Layout::from_size_align(size, align).expect("a block is bounded by the cache sizes");
-        // SAFETY: size is at least 4096.
-        let ptr = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+    /// Of at least so many bytes, if there is memory for them.
+    pub(crate) fn new(bytes: usize) -> Option<Self> {
+        let layout = Self::layout(bytes)?;
+        // SAFETY: its size is at least 4096.
+        let ptr = NonNull::new(unsafe { alloc(layout) })?;
         #[cfg(all(target_os = "linux", not(miri)))]
-        if align == HUGE {
+        if layout.align() == HUGE {
             // SAFETY: the range is ours and freshly allocated; the call is a hint, its failure changes nothing.
-            unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
+            unsafe { libc::madvise(ptr.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };
         }
-        Self { ptr, layout }
+        Some(Self { ptr, layout })
+    }
+
+    /// Whole pages, so that buffers of slightly different products are reusable for each other.
+    fn layout(bytes: usize) -> Option<Layout> {
+        let align = if bytes >= HUGE { HUGE } else { LINE };
+        Layout::from_size_align(bytes.max(1).checked_next_multiple_of(4096)?, align).ok()
     }
 
     pub(crate) fn as_ptr(&self) -> *mut u8 {
@@ -60,6 +64,13 @@ impl Drop for Buffer {
         // SAFETY: allocated with this layout in Buffer::new, the only constructor.
         unsafe { dealloc(self.ptr.as_ptr(), self.layout) }
     }
+}
+
+/// A new buffer, where a product cannot go on without one: as `Vec` has it, whoever has no memory for a few MiB ends.
+fn buffer(bytes: usize) -> Buffer {
+    Buffer::new(bytes).unwrap_or_else(|| {
+        handle_alloc_error(Buffer::layout(bytes).expect("a block is bounded by the cache sizes"))
+    })
 }
 
 /// A buffer for `len` elements, uninitialised, 64-byte aligned, returned to its thread when dropped.
@@ -77,7 +88,7 @@ impl<T> Lease<T> {
             .ok()
             .flatten()
             .filter(|buffer| buffer.layout.size() >= bytes)
-            .unwrap_or_else(|| Buffer::new(bytes.max(1)));
+            .unwrap_or_else(|| buffer(bytes));
         Self { buffer: Some(buffer), slot, _elements: PhantomData }
     }
 
