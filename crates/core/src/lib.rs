@@ -40,13 +40,11 @@
 
 extern crate alloc;
 
-#[cfg(not(any(feature = "std", feature = "libm")))]
-compile_error!("matmul-core needs a fused multiply-add: enable the feature `std` (default) or `libm`");
-
 mod batch;
 mod element;
 mod error;
 mod extent;
+mod fma;
 mod fold;
 mod kernel;
 mod matrix;
