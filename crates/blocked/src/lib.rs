@@ -63,7 +63,7 @@ impl Blocked {
     }
 
     /// As compiled for any CPU of the target. Where that does not include a fused multiply-add (x86) every one is
-    /// a call of the C library: the same bits, slowly.
+    /// a call: the same bits, slowly.
     pub fn baseline() -> Self {
         Self { engines: portable() }
     }

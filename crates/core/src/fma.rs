@@ -198,7 +198,7 @@ fn rounded(negative: bool, magnitude: u128, exponent: i32) -> f64 {
         _ => 0,
     };
     // The hidden bit, and a carry from the rounding, count up the exponent; beyond the last is infinity.
-    f64::from_bits(sign | (((lowest + 1074) as u64) << 52) + bits)
+    f64::from_bits(sign | ((((lowest + 1074) as u64) << 52) + bits))
 }
 
 #[cfg(test)]
