@@ -17,7 +17,7 @@
 
 mod packed;
 
-pub use matmul_blocked::{Bias, Epilogue, Identity};
+pub use matmul_blocked::{Bias, Epilogue, Identity, release_memory};
 pub use matmul_core::{
     Availability, BatchMut, BatchProblem, BatchRef, Element, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef,
     Matrix, Problem, Promise, Real, Sizes, Summation,
