@@ -78,18 +78,18 @@ cfg_no_instruction! {
     }
 }
 
-/// In functions with the feature enabled `mul_add` is the instruction.
+/// In functions with the feature enabled `mul_add` is the instruction. Each may be called where the CPU has it.
 #[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
 mod by_instruction {
     #[allow(dead_code, reason = "a target that always has it calls it directly")]
     #[target_feature(enable = "fma")]
-    pub(super) fn f32(x: f32, y: f32, z: f32) -> f32 {
+    pub(super) unsafe fn f32(x: f32, y: f32, z: f32) -> f32 {
         x.mul_add(y, z)
     }
 
     #[allow(dead_code, reason = "a target that always has it calls it directly")]
     #[target_feature(enable = "fma")]
-    pub(super) fn f64(x: f64, y: f64, z: f64) -> f64 {
+    pub(super) unsafe fn f64(x: f64, y: f64, z: f64) -> f64 {
         x.mul_add(y, z)
     }
 }
