@@ -1,5 +1,5 @@
-//! The fused multiply-add, x·y + z rounded once: the instruction where the CPU has it, and this crate's own arithmetic
-//! where it has not. A C library's `fma` may be wrong where the result is subnormal (musl's is), and so may that of the
+//! The fused multiply-add, x·y + z rounded once: the instruction where the target has it or, on x86-64, the CPU, and this
+//! crate's own arithmetic elsewhere. A C library's `fma` may be wrong where the result is subnormal (musl's is), and so may that of the
 //! crate libm; the numeric contract must not hang on either.
 
 /// Whether every CPU of the target has the instruction, so that `mul_add` of std is one, and no call.
@@ -59,7 +59,7 @@ cfg_instruction! {
 cfg_no_instruction! {
     #[inline]
     pub(crate) fn f32(x: f32, y: f32, z: f32) -> f32 {
-        #[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {
             // SAFETY: the CPU has the instruction.
             return unsafe { by_instruction::f32(x, y, z) };
@@ -69,7 +69,7 @@ cfg_no_instruction! {
 
     #[inline]
     pub(crate) fn f64(x: f64, y: f64, z: f64) -> f64 {
-        #[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {
             // SAFETY: the CPU has the instruction.
             return unsafe { by_instruction::f64(x, y, z) };
@@ -79,7 +79,7 @@ cfg_no_instruction! {
 }
 
 /// In functions with the feature enabled `mul_add` is the instruction. Each may be called where the CPU has it.
-#[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod by_instruction {
     #[allow(dead_code, reason = "a target that always has it calls it directly")]
     #[target_feature(enable = "fma")]

@@ -123,7 +123,7 @@ fn read_header(source: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Option
     };
     let start = bytes.len();
     // Elements begin at a multiple of 16 bytes, and of 64 since NumPy 1.14.
-    let is_aligned = (start as u64 + u64::from(len)) % 16 == 0;
+    let is_aligned = (start as u64 + u64::from(len)) & 15 == 0;
     if len > MOST_TEXT || !is_aligned || !more(bytes, len as usize)? {
         return Ok(None);
     }
