@@ -286,7 +286,7 @@ pub(crate) fn einsum(bytes: &[u8]) -> bool {
     assert_eq!(tensordot(&a, &b, count).is_ok(), count <= 1);
     let pairs = (vec![numbers.stride()], vec![numbers.stride()]);
     let _ = tensordot(&a, &b, matmul_einsum::Axes::Pairs(pairs.0, pairs.1));
-    let _ = Matrix::<f64>::try_zeros(numbers.size() | 1 << 60, numbers.size());
+    let _ = Matrix::<f64>::try_zeros(numbers.size() | (usize::MAX / 16 + 1), numbers.size());
     ran
 }
 

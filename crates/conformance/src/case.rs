@@ -341,6 +341,19 @@ mod tests {
     }
 
     #[test]
+    fn strides_of_any_size_are_told() {
+        for len in [0, 1, usize::MAX / 2, usize::MAX] {
+            for layout in Layout::ALL {
+                let case = Case { a: layout, ..Case::new(Family::Edges, "f64", (len, len, len), 0) };
+                let [(rs, cs), ..] = case.strides();
+                assert!(rs != isize::MIN && cs != isize::MIN, "{layout}");
+            }
+        }
+        let page = Case { a: Layout::Page, ..Case::new(Family::Edges, "f64", (1, 1, 513), 0) };
+        assert_eq!(page.strides()[0], (1024, 1));
+    }
+
+    #[test]
     fn errors_name_what_was_found() {
         let message = |line: &str| line.parse::<Case>().unwrap_err().to_string();
         assert_eq!(message("contract f32 m=7 n=3"), "k is missing");

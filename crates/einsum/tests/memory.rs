@@ -1,4 +1,5 @@
 //! What an expression may allocate: its results, and copies of bounded size.
+#![cfg(target_pointer_width = "64")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;

@@ -14,6 +14,11 @@
 //! kernel of this build, from three loops to the BLAS, behind the same trait.
 //!
 //! The result's bits are the same on every CPU, at every thread count and in every layout.
+//!
+//! Large products run on rayon's threads (feature `parallel`), and on the calling thread in a child of `fork` or where no
+//! thread can be started. Inside tasks of rayon hold no lock across a product: a thread that waits for its pieces may run
+//! another task meanwhile, which would wait for that lock for ever. Threads keep memory for their next product;
+//! [`release_memory`] frees it.
 
 mod packed;
 
