@@ -35,6 +35,12 @@
 //! On macOS, Homebrew keeps OpenBLAS apart: point `PKG_CONFIG_PATH` at `$(brew --prefix openblas)/lib/pkgconfig`.
 //! OpenBLAS from `openblas-static` is single-threaded unless `OPENBLAS_USE_THREAD=1` is set while it is compiled.
 //!
+//! # Floating-point mode
+//!
+//! A library built with `-ffast-math` sets flush-to-zero when it is loaded, for the thread that loads it and for all that
+//! this one starts. Loading it at run time sets the mode back; one that is linked runs before any code of ours, and then the
+//! conformance kit refuses to judge.
+//!
 //! # Layouts
 //!
 //! A BLAS takes matrices whose rows or columns are contiguous and a leading dimension apart. Views that are not so
@@ -62,6 +68,7 @@ mod kernel;
 mod library;
 mod linked;
 mod load;
+mod mode;
 mod multiply;
 
 pub use kernel::Blas;

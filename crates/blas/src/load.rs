@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 
 use crate::library::Library;
+use crate::mode::Mode;
 
 /// Why a library could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +51,14 @@ pub(crate) fn kernel_name(path: &str) -> String {
     if name.is_empty() { "blas".to_owned() } else { name }
 }
 
-/// Loads a library for the rest of the process and looks its functions up.
+/// Loads a library for the rest of the process and looks its functions up. The thread's floating-point mode stays as it
+/// is.
 ///
 /// # Safety
 /// As for [`Blas::open`](crate::Blas::open).
 pub(crate) unsafe fn load(path: &str, prefix: &str) -> Result<Library, LoadError> {
+    // Set again at the end of this function, also where it fails.
+    let _mode = Mode::now();
     // SAFETY: the caller vouches for what loading the file runs.
     let library = unsafe { dlopen(path) }
         .map_err(|source| LoadError::Open { path: path.to_owned(), source: source.into() })?;

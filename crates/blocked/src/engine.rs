@@ -194,9 +194,10 @@ impl<T: Element> Engine<T> {
 
     /// B packed for this engine.
     ///
-    /// # Panics
-    /// If its k · n elements, n rounded up to whole panels, do not fit in memory.
-    pub fn pack(&self, b: MatRef<'_, T>) -> PackedB<T> {
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if there is no memory for its k · n elements, n rounded up to whole
+    /// panels.
+    pub fn pack(&self, b: MatRef<'_, T>) -> Result<PackedB<T>, crate::Error> {
         // SAFETY: a reference to the engine proves that the CPU has its instructions.
         unsafe { PackedB::new(self.functions.pack, self.facts.nr(), b) }
     }

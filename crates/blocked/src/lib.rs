@@ -36,6 +36,7 @@ use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation
 pub use engine::{Engine, Engines, FoldFn, Functions, RestFn, RowsFn, StripFn, TileFn};
 pub use epilogue::{Bias, Epilogue, Identity};
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
+pub use memory::arena::release_memory;
 pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
 pub use memory::panels::{PackedB, PackedProblem};
 pub use paths::update::Run;
@@ -63,7 +64,7 @@ impl Blocked {
     }
 
     /// As compiled for any CPU of the target. Where that does not include a fused multiply-add (x86) every one is
-    /// a call of the C library: the same bits, slowly.
+    /// a call: the same bits, slowly.
     pub fn baseline() -> Self {
         Self { engines: portable() }
     }

@@ -2,7 +2,7 @@
 //!
 //! On x86-64 the instruction is not part of the baseline, so the same code is compiled twice: once with AVX2 and
 //! FMA enabled, where the compiler turns the arrays into vector registers, and once for any CPU, where each
-//! `mul_add` is a call of the C library (the same bits, slowly).
+//! multiply-add is a call of our own (the same bits, slowly).
 
 use matmul_core::Element;
 
@@ -77,13 +77,13 @@ pub fn portable_fma() -> Option<&'static Engines> {
 }
 
 macro_rules! portable_engine {
-    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident, $narrow:literal $mr:literal; [$(#[$feature:meta])*]) => {
+    ($name:ident: $t:ident = $run:path; $lanes:expr; $facts:expr; $tile:ident, $narrow:literal $mr:literal; fused $fused:literal; [$(#[$feature:meta])*]) => {
         engine! {
             // Given out by the functions above.
             $name: Engine<$t> = $run;
             facts $facts;
             features [$(#[$feature])*];
-            vector Lanes<$t, { $lanes }>, across Lanes<$t, { across($lanes) }>;
+            vector Lanes<$t, { $lanes }, $fused>, across Lanes<$t, { across($lanes) }, $fused>;
             tile $tile, rows $narrow $mr 0;
             columns [];
             strips [];
@@ -91,11 +91,11 @@ macro_rules! portable_engine {
     };
 }
 
-portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable, 4 4; []);
-portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable, 4 4; []);
+portable_engine!(F32: f32 = run_f32; BASELINE_LANES; portable_facts::<f32>(); f32_portable, 4 4; fused false; []);
+portable_engine!(F64: f64 = run_f64; BASELINE_LANES; portable_facts::<f64>(); f64_portable, 4 4; fused false; []);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_6x16_portable_fma, 8 6;
+portable_engine!(F32_FMA: f32 = run_f32; 8; portable_fma_facts::<f32>(); f32_6x16_portable_fma, 8 6; fused true;
     [#[target_feature(enable = "avx2,fma")]]);
 #[cfg(target_arch = "x86_64")]
-portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_6x8_portable_fma, 8 6;
+portable_engine!(F64_FMA: f64 = run_f64; 4; portable_fma_facts::<f64>(); f64_6x8_portable_fma, 8 6; fused true;
     [#[target_feature(enable = "avx2,fma")]]);

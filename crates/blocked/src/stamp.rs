@@ -111,7 +111,7 @@ macro_rules! engine {
             $($(#[$feature])+)?
             unsafe fn rest(t: &Raw<$t>, p: Span, sums: *mut <$t as Element>::Out, height: usize) {
                 // SAFETY: as above.
-                unsafe { rows::rest::<$t>(t, p, sums, height) }
+                unsafe { rows::rest::<$t, $vector>(t, p, sums, height) }
             }
 
             $($(#[$feature])+)?

@@ -13,6 +13,9 @@ pub unsafe trait Vector<T: Element<Out = T>>: Copy {
     /// Registers of this kind that the CPU has.
     const REGISTERS: usize;
 
+    /// Whether a multiply-add of two scalars is an instruction too where this vector is used: [`Element::fused`].
+    const FUSED: bool = true;
+
     /// All lanes `x`.
     ///
     /// # Safety
@@ -212,12 +215,20 @@ where
     }
 }
 
-/// `N` elements in an array: a vector for any CPU.
+/// `a · b + c` on scalars where `V` is used.
+#[inline(always)]
+pub(crate) fn fused<T: Element, V: Vector<T::Out>>(a: T, b: T, c: T::Out) -> T::Out {
+    if V::FUSED { a.fused(b, c) } else { a.mul_add(b, c) }
+}
+
+/// `N` elements in an array: a vector for any CPU, or, if `FUSED`, for functions that are compiled for one with a fused
+/// multiply-add.
 #[derive(Clone, Copy, Debug)]
-pub struct Lanes<T, const N: usize>([T; N]);
+pub struct Lanes<T, const N: usize, const FUSED: bool = false>([T; N]);
 
 // SAFETY: `load_first` and `store_first` touch the n elements that they name, `load` and `store` all N.
-unsafe impl<T: Element<Out = T>, const N: usize> Vector<T> for Lanes<T, N> {
+unsafe impl<T: Element<Out = T>, const N: usize, const FUSED: bool> Vector<T> for Lanes<T, N, FUSED> {
+    const FUSED: bool = FUSED;
     const LANES: usize = N;
     /// Not known; those of SSE2.
     const REGISTERS: usize = 16;
@@ -273,7 +284,7 @@ unsafe impl<T: Element<Out = T>, const N: usize> Vector<T> for Lanes<T, N> {
     #[inline(always)]
     unsafe fn mul_add(mut self, b: Self, c: Self) -> Self {
         for ((x, y), z) in self.0.iter_mut().zip(b.0).zip(c.0) {
-            *x = x.mul_add(y, z);
+            *x = fused::<T, Self>(*x, y, z);
         }
         self
     }
@@ -285,7 +296,7 @@ unsafe impl<T: Element<Out = T>, const N: usize> Vector<T> for Lanes<T, N> {
 }
 
 // SAFETY: four elements are read at each of the first N rows.
-unsafe impl<T: Element<Out = T>, const N: usize> Transpose<T> for Lanes<T, N> {
+unsafe impl<T: Element<Out = T>, const N: usize, const FUSED: bool> Transpose<T> for Lanes<T, N, FUSED> {
     const DEPTH: usize = 4;
 
     #[inline(always)]

@@ -95,6 +95,9 @@ pub struct Case {
     pub seed: u64,
 }
 
+/// The most that a case from a line may cost: some minutes of an oracle. The full plan's cases cost at most half of it.
+const MOST_COST: u64 = 1 << 32;
+
 impl Case {
     /// A case with row-major matrices, alpha = 1, beta = 0, integers, on the heap.
     pub fn new(family: Family, dtype: &str, (m, n, k): (usize, usize, usize), seed: u64) -> Self {
@@ -215,6 +218,12 @@ impl Case {
         if too_large(self.m, self.k) || too_large(self.k, self.n) || too_large(self.m, self.n) {
             return Err(ParseError::Invalid("a matrix does not fit in memory"));
         }
+        // Rows and columns are steps even where there is nothing in them.
+        let rows = [self.m, self.n, self.k].map(|len| len as u64);
+        let found = rows.into_iter().fold(self.cost(), u64::saturating_add);
+        if found > MOST_COST {
+            return Err(ParseError::Cost { most: MOST_COST, found });
+        }
         if let Some(Put { operand, i, j, .. }) = self.put {
             let (nrows, ncols) = match operand {
                 Operand::A => (self.m, self.k),
@@ -310,6 +319,38 @@ mod tests {
     #[should_panic(expected = "f32 or f64, not \"f16\"")]
     fn strides_of_an_unknown_type_are_not_those_of_f64() {
         let _ = Case::new(Family::Edges, "f16", (1, 2, 3), 0).strides();
+    }
+
+    /// Where there is nothing to compute there may be rows of nothing without end.
+    #[test]
+    fn cases_without_end_are_refused() {
+        for shape in
+            ["m=0 n=0 k=9223372036854775807", "m=9223372036854775807 n=0 k=0", "m=0 n=4294967297 k=0"]
+        {
+            let error = format!("edges f32 {shape}").parse::<Case>().unwrap_err();
+            assert!(matches!(error, ParseError::Cost { most: MOST_COST, .. }), "{error}");
+        }
+        let error = "edges f32 m=65536 n=65536 k=65536".parse::<Case>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a case may cost 4294967296 multiply-adds and elements, found 281487861809152"
+        );
+        let error = "edges f32 m=1 n=1 k=18446744073709551615".parse::<Case>().unwrap_err();
+        assert_eq!(error, ParseError::Invalid("a matrix does not fit in memory"));
+        assert!("edges f32 m=0 n=0 k=1000000".parse::<Case>().is_ok());
+    }
+
+    #[test]
+    fn strides_of_any_size_are_told() {
+        for len in [0, 1, usize::MAX / 2, usize::MAX] {
+            for layout in Layout::ALL {
+                let case = Case { a: layout, ..Case::new(Family::Edges, "f64", (len, len, len), 0) };
+                let [(rs, cs), ..] = case.strides();
+                assert!(rs != isize::MIN && cs != isize::MIN, "{layout}");
+            }
+        }
+        let page = Case { a: Layout::Page, ..Case::new(Family::Edges, "f64", (1, 1, 513), 0) };
+        assert_eq!(page.strides()[0], (1024, 1));
     }
 
     #[test]

@@ -5,15 +5,18 @@ use crate::cases::{cases, measures_growth, same_bits_cases};
 use crate::judge::{Judge, answer, compare, gamma};
 use crate::memory::HAS_GUARD_PAGES;
 use crate::report::{Failure, FamilyReport, KEPT, Report, Skip};
-use crate::{Family, ParseError, Plan};
+use crate::{Family, ParseError, Plan, underflow};
 
 /// Runs every family of the plan on a kernel.
+///
+/// Nothing is judged, and the report says so, on a thread whose results are flushed to zero where they are subnormal: the
+/// oracle's would be too. A call that leaves its thread so fails its case.
 ///
 /// A kernel that reads outside its matrices dies at a guard page. With the environment variable
 /// `MATMUL_CONFORMANCE_TRACE=1` each case is written to standard error before it runs, so the last line is the case.
 pub fn check<T: Real>(kernel: &dyn Kernel<T>, plan: &Plan) -> Report {
     let mut report = empty_report::<T>(kernel.name().into(), kernel.promise());
-    if let Availability::Unavailable { needs } = kernel.availability() {
+    if let Some(needs) = missing(kernel) {
         report.unavailable = Some(needs);
         return report;
     }
@@ -48,7 +51,7 @@ pub fn check_same_bits<T: Real>(kernels: &[&dyn Kernel<T>], plan: &Plan) -> Repo
     let mut report = empty_report::<T>(names.join(" = "), Promise::SameBits);
     let Some((first, others)) = kernels.split_first() else { return report };
     for kernel in kernels {
-        if let Availability::Unavailable { needs } = kernel.availability() {
+        if let Some(needs) = missing(*kernel) {
             report.unavailable = Some(needs);
             return report;
         }
@@ -61,6 +64,14 @@ pub fn check_same_bits<T: Real>(kernels: &[&dyn Kernel<T>], plan: &Plan) -> Repo
         same_bits(*first, others, case)
     }));
     report
+}
+
+/// What a judgement of the kernel needs and has not.
+fn missing<T: Real>(kernel: &dyn Kernel<T>) -> Option<String> {
+    match kernel.availability() {
+        Availability::Unavailable { needs } => Some(needs),
+        Availability::Available => (!underflow::is_gradual::<T>()).then(|| underflow::NEEDED.into()),
+    }
 }
 
 /// The case of a plan of one, if it belongs here.
@@ -100,9 +111,16 @@ pub enum ReplayError {
         /// The case's.
         found: String,
     },
+    /// The kit cannot judge here.
+    #[error("the case needs {0}")]
+    Unjudged(String),
     /// The case fails.
     #[error("{0}")]
     Failed(String),
+}
+
+fn refuse_flushing<T: Real>() -> Result<(), ReplayError> {
+    if underflow::is_gradual::<T>() { Ok(()) } else { Err(ReplayError::Unjudged(underflow::NEEDED.into())) }
 }
 
 /// Runs the case of one line of a report again.
@@ -111,6 +129,7 @@ pub enum ReplayError {
 /// [`ReplayError::Failed`] says what was expected and what was found; the others, what is wrong with the line.
 pub fn replay<T: Real>(kernel: &dyn Kernel<T>, line: &str) -> Result<(), ReplayError> {
     let case = parse::<T>(line)?;
+    refuse_flushing::<T>()?;
     Judge::new(kernel).run(&case).map(|_| ()).map_err(ReplayError::Failed)
 }
 
@@ -120,6 +139,7 @@ pub fn replay<T: Real>(kernel: &dyn Kernel<T>, line: &str) -> Result<(), ReplayE
 /// As [`replay`].
 pub fn replay_same_bits<T: Real>(kernels: &[&dyn Kernel<T>], line: &str) -> Result<(), ReplayError> {
     let case = parse::<T>(line)?;
+    refuse_flushing::<T>()?;
     let Some((first, others)) = kernels.split_first() else { return Ok(()) };
     same_bits(*first, others, &case).map_err(ReplayError::Failed)
 }

@@ -5,7 +5,7 @@ use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatRef, Real};
 use crate::case::{Case, Fill, Place};
 use crate::judge::inputs;
 use crate::memory::Matrix;
-use crate::{Family, Layout};
+use crate::{Family, Layout, underflow};
 
 /// [`fingerprint`] of every kernel that keeps the numeric contract, in f32.
 pub const FINGERPRINT_F32: u64 = 0x7a42_e858_5a82_db6a;
@@ -123,7 +123,8 @@ impl Fingerprint {
     /// Computes it.
     ///
     /// # Errors
-    /// As [`fingerprint`], and [`Error::Unavailable`] for an element type whose fingerprint is not committed.
+    /// As [`fingerprint`], and [`Error::Unavailable`] for an element type whose fingerprint is not committed, or on a thread
+    /// that flushes subnormal results to zero.
     pub fn of<T: Real>(kernel: &dyn Kernel<T>) -> Result<Self, Error> {
         let expected = match T::NAME {
             "f32" => FINGERPRINT_F32,
@@ -133,6 +134,9 @@ impl Fingerprint {
                 return Err(Error::Unavailable { kernel: kernel.name().into(), needs });
             }
         };
+        if !underflow::is_gradual::<T>() {
+            return Err(Error::Unavailable { kernel: kernel.name().into(), needs: underflow::NEEDED.into() });
+        }
         let hex = |hash: u64| format!("{hash:#018x}");
         Ok(Fingerprint {
             kernel: kernel.name().into(),

@@ -9,7 +9,7 @@ use crate::case::{Case, Fill, Operand, Place};
 use crate::memory::{Matrix, canary};
 use crate::oracle::{self, Reference};
 use crate::rng::{exp2, unit, word};
-use crate::{Family, Layout};
+use crate::{Family, Layout, underflow};
 
 /// Threads that call a kernel at once in the family `threads`.
 const CALLERS: usize = 4;
@@ -239,6 +239,9 @@ fn compute<T: Real>(
     match catch_unwind(AssertUnwindSafe(|| kernel.gemm(alpha, a_view, b_view, beta, c_view))) {
         Ok(result) => result.map_err(|error| format!("returned an error: {error}"))?,
         Err(panic) => return Err(panicked(&*panic)),
+    }
+    if !underflow::is_gradual::<T>() {
+        return Err("left its thread without gradual underflow: something set flush-to-zero".into());
     }
     if let Some(at) = a.changed(a_before, true) {
         return Err(format!("A was written to, {at} elements from A[0,0]"));

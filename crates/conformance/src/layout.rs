@@ -73,20 +73,21 @@ impl Layout {
 
     /// Row and column stride, in elements of `size` bytes.
     pub(crate) fn strides(self, nrows: usize, ncols: usize, size: usize) -> (isize, isize) {
-        let (r, c) = (nrows as isize, ncols as isize);
-        let page = (4096 / size) as isize;
+        // A case may have any size; one that no memory holds is refused elsewhere.
+        let [r, c] = [nrows, ncols].map(|len| isize::try_from(len).unwrap_or(isize::MAX));
+        let page = 4096 / size;
         match self {
             Row => (c, 1),
             Col => (1, r),
-            RowPad => (c + 3, 1),
-            ColPad => (1, r + 3),
+            RowPad => (c.saturating_add(3), 1),
+            ColPad => (1, r.saturating_add(3)),
             NegRows => (-c, 1),
             NegCols => (c, -1),
             Neg => (-c, -1),
             ColNeg => (-1, -r),
-            General => (3 * c + 2, 3),
-            GeneralCol => (2, 2 * r + 1),
-            Page => (ncols.div_ceil(page as usize).max(1) as isize * page, 1),
+            General => (c.saturating_mul(3).saturating_add(2), 3),
+            GeneralCol => (2, r.saturating_mul(2).saturating_add(1)),
+            Page => (c.max(1).saturating_add_unsigned(page - 1) / page as isize * page as isize, 1),
             BcastRows => (0, 1),
             BcastCols => (1, 0),
             BcastAll => (0, 0),

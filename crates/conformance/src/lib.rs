@@ -57,6 +57,7 @@ mod plan;
 mod report;
 mod rng;
 mod scalar_oracle;
+mod underflow;
 
 pub use again::this_program;
 pub use case::{Case, Fill, Operand, Place, Put};

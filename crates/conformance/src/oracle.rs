@@ -2,9 +2,15 @@
 
 use matmul_core::{Fold, K_CHUNK, Real};
 
+/// x·y + z, rounded once; an instruction in a function that is compiled with it.
+#[inline(always)]
+fn fma<T: Real, const FUSED: bool>(x: T, y: T, z: T) -> T {
+    if FUSED { x.fused(y, z) } else { x.mul_add(y, z) }
+}
+
 /// C ← α·A·B + β·C by the numeric contract: the whole of it.
 #[inline(always)]
-fn contract_body<T: Real>(
+fn contract_body<T: Real, const FUSED: bool>(
     (m, n, k): (usize, usize, usize),
     alpha: T,
     a: &[T],
@@ -22,10 +28,11 @@ fn contract_body<T: Real>(
             t.fill(T::ZERO);
             for p in chunk..k.min(chunk + K_CHUNK) {
                 let x = a[i * k + p];
-                t.iter_mut().zip(&b[p * n..(p + 1) * n]).for_each(|(t, &y)| *t = x.mul_add(y, *t));
+                t.iter_mut().zip(&b[p * n..(p + 1) * n]).for_each(|(t, &y)| *t = fma::<T, FUSED>(x, y, *t));
             }
             let fold = if chunk == 0 { Fold::first(beta) } else { Fold::Add };
-            c[i * n..(i + 1) * n].iter_mut().zip(&t).for_each(|(c, &t)| *c = fold.apply(alpha, t, || *c));
+            let c = &mut c[i * n..(i + 1) * n];
+            c.iter_mut().zip(&t).for_each(|(c, &t)| *c = fold.apply_by(fma::<T, FUSED>, alpha, t, || *c));
         }
     }
 }
@@ -39,9 +46,9 @@ pub(crate) struct Reference {
 
 /// x·y = p + e exactly.
 #[inline(always)]
-fn two_product(x: f64, y: f64) -> (f64, f64) {
+fn two_product<const FUSED: bool>(x: f64, y: f64) -> (f64, f64) {
     let p = x * y;
-    (p, x.mul_add(y, -p))
+    (p, fma::<f64, FUSED>(x, y, -p))
 }
 
 /// x + y = s + e exactly (Knuth).
@@ -55,7 +62,7 @@ fn two_sum(x: f64, y: f64) -> (f64, f64) {
 /// The compensated dot product Dot2 of Ogita, Rump and Oishi (2005), error u + γ(k)²·|A||B|. For f32 inputs the
 /// products are exact in f64 already; one code serves both.
 #[inline(always)]
-fn reference_body<T: Real>(
+fn reference_body<T: Real, const FUSED: bool>(
     (m, n, k): (usize, usize, usize),
     alpha: T,
     a: &[T],
@@ -75,7 +82,7 @@ fn reference_body<T: Real>(
             for (((hi, lo), abs), &y) in
                 hi.iter_mut().zip(&mut *lo).zip(&mut *abs).zip(&b[p * n..(p + 1) * n])
             {
-                let (product, e) = two_product(x, y);
+                let (product, e) = two_product::<FUSED>(x, y);
                 let (sum, d) = two_sum(*hi, product);
                 *hi = sum;
                 *lo += d + e;
@@ -84,8 +91,8 @@ fn reference_body<T: Real>(
         }
         for (((hi, lo), abs), &c) in hi.iter_mut().zip(lo).zip(abs).zip(&c[row]) {
             let c = if beta == 0.0 { 0.0 } else { c.to_f64() };
-            let (ab, ab_lo) = two_product(alpha, *hi);
-            let (bc, bc_lo) = two_product(beta, c);
+            let (ab, ab_lo) = two_product::<FUSED>(alpha, *hi);
+            let (bc, bc_lo) = two_product::<FUSED>(beta, c);
             let (sum, d) = two_sum(ab, bc);
             (*hi, *lo) = two_sum(sum, d + ab_lo + bc_lo + alpha * *lo);
             *abs = alpha.abs() * *abs + bc.abs();
@@ -149,14 +156,14 @@ macro_rules! with_fma {
             {
                 #[target_feature(enable = "avx2,fma")]
                 unsafe fn with_fma<T: Real>($($arg: $type),*) $(-> $ret)? {
-                    $body($($arg),*)
+                    $body::<T, true>($($arg),*)
                 }
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                     // SAFETY: the CPU has both features.
                     return unsafe { with_fma($($arg),*) };
                 }
             }
-            $body($($arg),*)
+            $body::<T, false>($($arg),*)
         }
     };
 }

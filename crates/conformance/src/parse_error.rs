@@ -13,6 +13,14 @@ pub enum ParseError {
     /// A required word is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// The case would not end.
+    #[error("a case may cost {most} multiply-adds and elements, found {found}")]
+    Cost {
+        /// The most that it may.
+        most: u64,
+        /// What it does.
+        found: u64,
+    },
     /// The case cannot be computed as it stands.
     #[error("{0}")]
     Invalid(&'static str),

@@ -69,7 +69,7 @@ impl Plan {
     /// # Errors
     /// [`ParseError::Word`] for any other word.
     pub fn from_env() -> Result<Self, ParseError> {
-        match std::env::var("MATMUL_CONFORMANCE_PLAN").as_deref() {
+        match std::env::var("MATMUL_CONFORMANCE_PLAN").map(|word| word.to_ascii_lowercase()).as_deref() {
             Ok("emulated") => Ok(Plan::emulated()),
             Ok("quick") => Ok(Plan::quick()),
             Err(_) if cfg!(miri) => Ok(Plan::quick()),

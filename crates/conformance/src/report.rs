@@ -2,7 +2,7 @@ use std::fmt;
 
 use matmul_core::Promise;
 
-use crate::{Case, Family};
+use crate::{Case, Family, underflow};
 
 /// Failures kept with their text; the others are counted.
 pub(crate) const KEPT: usize = 5;
@@ -65,7 +65,7 @@ pub struct Report {
     pub dtype: String,
     /// `same-bits` or `error-bound`.
     pub promise: String,
-    /// What is missing, if the kernel cannot run here; then nothing ran.
+    /// What is missing, if the kernel cannot run here, or if the kit cannot judge here; then nothing ran.
     pub unavailable: Option<String>,
     /// One for each family.
     pub families: Vec<FamilyReport>,
@@ -105,15 +105,18 @@ impl Report {
     /// `MATMUL_REQUIRE`, a list with commas, has a word that is in the kernel's name or in what it needs.
     ///
     /// # Panics
-    /// With the report as the message, if the kernel did not pass.
+    /// With the report as the message, if the kernel did not pass, or if the kit refused to judge.
     #[track_caller]
     pub fn assert_passed(&self) {
         let Some(needs) = &self.unavailable else {
             assert!(self.passed(), "\n{self}");
             return;
         };
-        let required = std::env::var("MATMUL_REQUIRE").unwrap_or_default();
-        let is_meant = |word: &str| !word.is_empty() && (self.kernel.contains(word) || needs.contains(word));
+        // It is not the kernel that cannot run.
+        assert!(needs != underflow::NEEDED, "{self}");
+        let required = std::env::var("MATMUL_REQUIRE").unwrap_or_default().to_ascii_lowercase();
+        let (kernel, lower) = (self.kernel.to_ascii_lowercase(), needs.to_ascii_lowercase());
+        let is_meant = |word: &str| !word.is_empty() && (kernel.contains(word) || lower.contains(word));
         assert!(!required.split(',').any(|word| is_meant(word.trim())), "MATMUL_REQUIRE={required}: {self}");
         println!("{self}");
     }

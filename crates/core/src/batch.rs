@@ -1,4 +1,4 @@
-use crate::view::{check_disjoint, check_len, reach};
+use crate::extent::{check_apart, check_batch, check_batch_len, step_over};
 use crate::{Element, Error, MatMut, MatRef, Problem};
 
 /// `count` borrowed matrices of one shape and one layout, each `stride` elements behind the one before.
@@ -18,49 +18,6 @@ pub struct BatchMut<'a, T> {
     first: MatMut<'a, T>,
     count: usize,
     stride: isize,
-}
-
-/// Checks that a batch lies in `0..len`.
-fn check_bounds(
-    len: usize,
-    offset: usize,
-    (count, stride): (usize, isize),
-    shape: (usize, usize),
-    strides: (isize, isize),
-) -> Result<(), Error> {
-    if count == 0 || shape.0 == 0 || shape.1 == 0 {
-        return Ok(());
-    }
-    let reached = reach(offset, &[(count, stride), (shape.0, strides.0), (shape.1, strides.1)]);
-    if reached.0 < 0 || reached.1 >= len as i128 {
-        return Err(Error::BatchOutOfBounds { batch: (count, stride), shape, strides, reached, len });
-    }
-    Ok(())
-}
-
-/// Checks that no two elements share a place, by a rule that is sufficient but not necessary: every dimension, those
-/// of shorter steps first, steps over all that the shorter ones reach together. Matrices one behind the other and
-/// interleaved ones both do.
-fn check_apart(
-    (count, stride): (usize, isize),
-    shape: (usize, usize),
-    strides: (isize, isize),
-) -> Result<(), Error> {
-    check_disjoint(shape, strides)?;
-    if count <= 1 || shape.0 == 0 || shape.1 == 0 {
-        return Ok(());
-    }
-    let mut dims = [(count, stride), (shape.0, strides.0), (shape.1, strides.1)];
-    dims.sort_unstable_by_key(|(_, stride)| stride.unsigned_abs());
-    let mut reached = 0u128;
-    for (len, stride) in dims.into_iter().filter(|&(len, _)| len > 1) {
-        let step = stride.unsigned_abs() as u128;
-        if step <= reached {
-            return Err(Error::BatchOverlap { batch: (count, stride), shape, strides });
-        }
-        reached += step * (len as u128 - 1);
-    }
-    Ok(())
 }
 
 /// What both kinds of batch can say of themselves.
@@ -97,8 +54,9 @@ impl<'a, T> BatchRef<'a, T> {
     /// # Errors
     /// [`Error::Length`] if the slice has another length.
     pub fn from_row_major(data: &'a [T], count: usize, nrows: usize, ncols: usize) -> Result<Self, Error> {
-        check_len(data.len(), count.saturating_mul(nrows), ncols)?;
-        Self::from_strided(data, 0, (count, (nrows * ncols) as isize), (nrows, ncols), (ncols as isize, 1))
+        check_batch_len(data.len(), count, nrows, ncols)?;
+        let batch = (count, step_over(nrows, ncols));
+        Self::from_strided(data, 0, batch, (nrows, ncols), (ncols as isize, 1))
     }
 
     /// Matrices of `shape` with row and column strides `strides`, the first at `data[offset]`, `batch.0` of them,
@@ -113,7 +71,7 @@ impl<'a, T> BatchRef<'a, T> {
         shape: (usize, usize),
         strides: (isize, isize),
     ) -> Result<Self, Error> {
-        check_bounds(data.len(), offset, batch, shape, strides)?;
+        check_batch(data.len(), offset, batch, shape, strides)?;
         let first = data.as_ptr().wrapping_add(offset);
         // SAFETY: every element of every matrix lies in the slice; an empty batch may have any offset.
         Ok(unsafe {
@@ -145,7 +103,7 @@ impl<'a, T> BatchRef<'a, T> {
     #[inline]
     pub fn get(&self, i: usize) -> Option<MatRef<'a, T>> {
         // SAFETY: i < count, and the batch vouches for each of its matrices.
-        (i < self.count).then(|| unsafe { self.first.moved(i as isize * self.stride) })
+        (i < self.count).then(|| unsafe { self.first.moved((i as isize).wrapping_mul(self.stride)) })
     }
 }
 
@@ -160,8 +118,9 @@ impl<'a, T> BatchMut<'a, T> {
         nrows: usize,
         ncols: usize,
     ) -> Result<Self, Error> {
-        check_len(data.len(), count.saturating_mul(nrows), ncols)?;
-        Self::from_strided(data, 0, (count, (nrows * ncols) as isize), (nrows, ncols), (ncols as isize, 1))
+        check_batch_len(data.len(), count, nrows, ncols)?;
+        let batch = (count, step_over(nrows, ncols));
+        Self::from_strided(data, 0, batch, (nrows, ncols), (ncols as isize, 1))
     }
 
     /// Matrices of `shape` with row and column strides `strides`, the first at `data[offset]`, `batch.0` of them,
@@ -178,7 +137,7 @@ impl<'a, T> BatchMut<'a, T> {
         shape: (usize, usize),
         strides: (isize, isize),
     ) -> Result<Self, Error> {
-        check_bounds(data.len(), offset, batch, shape, strides)?;
+        check_batch(data.len(), offset, batch, shape, strides)?;
         check_apart(batch, shape, strides)?;
         let first = data.as_mut_ptr().wrapping_add(offset);
         // SAFETY: every element of every matrix lies in the slice and no two share a place; an empty batch may have
@@ -212,7 +171,8 @@ impl<'a, T> BatchMut<'a, T> {
     #[inline]
     pub fn get_mut(&mut self, i: usize) -> Option<MatMut<'_, T>> {
         // SAFETY: i < count, and the batch vouches for each of its matrices.
-        (i < self.count).then(|| unsafe { self.first.reborrow().moved(i as isize * self.stride) })
+        (i < self.count)
+            .then(|| unsafe { self.first.reborrow().moved((i as isize).wrapping_mul(self.stride)) })
     }
 }
 
@@ -249,6 +209,9 @@ impl<'a, T: Element> BatchProblem<'a, T> {
         if b.first.nrows() != k || c.shape() != (m, n) {
             return Err(Error::Shape { a: a.shape(), b: b.shape(), c: c.shape() });
         }
+        if a.count == 0 || m == 0 || n == 0 {
+            return Ok(None);
+        }
         if k == 0 || alpha == T::Out::ZERO {
             for i in 0..c.count {
                 let (a, b) = (a.first, b.first);
@@ -258,7 +221,7 @@ impl<'a, T: Element> BatchProblem<'a, T> {
             }
             return Ok(None);
         }
-        Ok((a.count > 0 && m > 0 && n > 0).then_some(Self { alpha, a, b, beta, c }))
+        Ok(Some(Self { alpha, a, b, beta, c }))
     }
 
     /// Rows of each A and C.

@@ -2,6 +2,8 @@ use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+use crate::fma;
+
 /// An element of the factors A and B of a product, and of C if it is its own [`Out`](Element::Out).
 ///
 /// `f32` and `f64` are summed in themselves. A narrower type (16-bit floats, 8-bit integers) is summed in a wider one,
@@ -25,6 +27,12 @@ pub trait Element:
     fn widen(self) -> Self::Out;
     /// `self * b + c`, rounded once: a step of the numeric contract.
     fn mul_add(self, b: Self, c: Self::Out) -> Self::Out;
+    /// [`Element::mul_add`] in a function that is compiled for CPUs with the instruction, where it becomes one. In any
+    /// other it may be a call of the C library, whose result may be another.
+    #[inline(always)]
+    fn fused(self, b: Self, c: Self::Out) -> Self::Out {
+        self.mul_add(b, c)
+    }
 }
 
 /// A real floating-point type, `f32` or `f64`: what tests, oracles and models of errors need beyond [`Element`].
@@ -59,7 +67,7 @@ pub trait Real:
 }
 
 macro_rules! impl_real {
-    ($t:ident, $bits:ident, $mantissa:literal, $fma:path) => {
+    ($t:ident, $bits:ident, $mantissa:literal) => {
         impl Element for $t {
             type Out = $t;
             const NAME: &'static str = stringify!($t);
@@ -72,7 +80,12 @@ macro_rules! impl_real {
             }
             #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
-                $fma(self, b, c)
+                fma::$t(self, b, c)
+            }
+            #[cfg(feature = "std")]
+            #[inline(always)]
+            fn fused(self, b: Self, c: Self) -> Self {
+                $t::mul_add(self, b, c)
             }
         }
 
@@ -106,16 +119,5 @@ macro_rules! impl_real {
     };
 }
 
-#[cfg(feature = "std")]
-mod fma {
-    use super::{Element, Real};
-    impl_real!(f32, u32, 24, f32::mul_add);
-    impl_real!(f64, u64, 53, f64::mul_add);
-}
-
-#[cfg(not(feature = "std"))]
-mod fma {
-    use super::{Element, Real};
-    impl_real!(f32, u32, 24, libm::fmaf);
-    impl_real!(f64, u64, 53, libm::fma);
-}
+impl_real!(f32, u32, 24);
+impl_real!(f64, u64, 53);

@@ -1,13 +1,13 @@
 use alloc::string::String;
 use core::fmt;
 
-/// Why a view could not be made or a product could not be computed. Nothing has been written to C.
+/// Why a view or a matrix could not be made or a product could not be computed. Nothing has been written to C.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// A slice does not have nrows · ncols elements.
     Length {
-        /// Rows asked for.
+        /// Rows asked for; of a batch those of all matrices, or the greatest integer if there are more.
         nrows: usize,
         /// Columns asked for.
         ncols: usize,
@@ -20,7 +20,7 @@ pub enum Error {
         shape: (usize, usize),
         /// Row and column stride, in elements.
         strides: (isize, isize),
-        /// Lowest and highest element index that the view would reach.
+        /// Lowest and highest element index that the view would reach, or the end of `i128` if it is beyond that.
         reached: (i128, i128),
         /// Elements in the slice.
         len: usize,
@@ -33,7 +33,7 @@ pub enum Error {
         shape: (usize, usize),
         /// Row and column stride, in elements.
         strides: (isize, isize),
-        /// Lowest and highest element index that the batch would reach.
+        /// Lowest and highest element index that the batch would reach, or the end of `i128` if it is beyond that.
         reached: (i128, i128),
         /// Elements in the slice.
         len: usize,
@@ -78,6 +78,15 @@ pub enum Error {
         b: (usize, usize),
         /// Rows and columns of C.
         c: (usize, usize),
+    },
+    /// Memory for a new matrix is not to be had.
+    TooLarge {
+        /// Its rows.
+        nrows: usize,
+        /// Its columns.
+        ncols: usize,
+        /// Bytes of an element.
+        element: usize,
     },
     /// This machine or build cannot run the kernel.
     Unavailable {
@@ -141,6 +150,9 @@ impl fmt::Display for Error {
                 } else {
                     write!(f, "C must be {}x{}", a.0, b.1)
                 }
+            }
+            Error::TooLarge { nrows, ncols, element } => {
+                write!(f, "no memory for a {nrows}x{ncols} matrix of {element} bytes an element")
             }
             Error::Unavailable { kernel, needs } => {
                 write!(f, "kernel {kernel} cannot run here: needs {needs}")

@@ -29,10 +29,16 @@ impl<T: Element<Out = T>> Fold<T> {
     /// The new value of an element whose chunk sums to `t`; `old` is called only if C is to be read.
     #[inline(always)]
     pub fn apply(self, alpha: T, t: T, old: impl FnOnce() -> T) -> T {
+        self.apply_by(T::mul_add, alpha, t, old)
+    }
+
+    /// [`Fold::apply`] by a multiply-add of the caller's, such as [`Element::fused`].
+    #[inline(always)]
+    pub fn apply_by(self, fma: impl FnOnce(T, T, T) -> T, alpha: T, t: T, old: impl FnOnce() -> T) -> T {
         match self {
             Fold::Overwrite => alpha * t,
-            Fold::Add => alpha.mul_add(t, old()),
-            Fold::Scale(beta) => alpha.mul_add(t, beta * old()),
+            Fold::Add => fma(alpha, t, old()),
+            Fold::Scale(beta) => fma(alpha, t, beta * old()),
         }
     }
 }

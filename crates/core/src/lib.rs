@@ -40,12 +40,11 @@
 
 extern crate alloc;
 
-#[cfg(not(any(feature = "std", feature = "libm")))]
-compile_error!("matmul-core needs a fused multiply-add: enable the feature `std` (default) or `libm`");
-
 mod batch;
 mod element;
 mod error;
+mod extent;
+mod fma;
 mod fold;
 mod kernel;
 mod matrix;
@@ -55,6 +54,7 @@ mod view;
 pub use batch::{BatchMut, BatchProblem, BatchRef};
 pub use element::{Element, Real};
 pub use error::Error;
+pub use extent::elements;
 pub use fold::Fold;
 pub use kernel::{Availability, Kernel, Promise, Sizes, Summation};
 pub use matrix::Matrix;

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::Error;
+use crate::extent::{check_disjoint, check_len, check_range, check_view};
 
 /// A borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
 ///
@@ -46,66 +47,6 @@ impl<T> Clone for MatRef<'_, T> {
 }
 
 impl<T> Copy for MatRef<'_, T> {}
-
-/// Checks that every element of the view lies in `0..len`.
-fn check_bounds(
-    len: usize,
-    offset: usize,
-    (nrows, ncols): (usize, usize),
-    (rs, cs): (isize, isize),
-) -> Result<(), Error> {
-    if nrows == 0 || ncols == 0 {
-        return Ok(());
-    }
-    let reached = reach(offset, &[(nrows, rs), (ncols, cs)]);
-    if reached.0 < 0 || reached.1 >= len as i128 {
-        return Err(Error::OutOfBounds { shape: (nrows, ncols), strides: (rs, cs), reached, len });
-    }
-    Ok(())
-}
-
-/// The lowest and the highest index that (length, stride) dimensions, none of length 0, reach from `offset`. In i128,
-/// where it cannot overflow: each factor is below 2⁶⁴.
-pub(crate) fn reach(offset: usize, dims: &[(usize, isize)]) -> (i128, i128) {
-    dims.iter().fold((offset as i128, offset as i128), |(lo, hi), &(len, stride)| {
-        let last = (len - 1) as i128 * stride as i128;
-        (lo + last.min(0), hi + last.max(0))
-    })
-}
-
-/// Checks that no two elements share a place: di·rs + dj·cs = 0 has no solution with |di| < nrows, |dj| < ncols
-/// but (0, 0). With g = gcd(rs, cs) the smallest other solution is (cs/g, -rs/g).
-pub(crate) fn check_disjoint((nrows, ncols): (usize, usize), (rs, cs): (isize, isize)) -> Result<(), Error> {
-    let (r, c) = (rs.unsigned_abs(), cs.unsigned_abs());
-    let overlap = if nrows == 0 || ncols == 0 {
-        false
-    } else if r == 0 || c == 0 {
-        (r == 0 && nrows > 1) || (c == 0 && ncols > 1)
-    } else {
-        let g = gcd(r, c);
-        c / g < nrows && r / g < ncols
-    };
-    if overlap { Err(Error::Overlap { shape: (nrows, ncols), strides: (rs, cs) }) } else { Ok(()) }
-}
-
-fn gcd(mut a: usize, mut b: usize) -> usize {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-pub(crate) fn check_len(found: usize, nrows: usize, ncols: usize) -> Result<(), Error> {
-    if nrows.checked_mul(ncols) == Some(found) { Ok(()) } else { Err(Error::Length { nrows, ncols, found }) }
-}
-
-fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
-    if range.start <= range.end && range.end <= len {
-        Ok(())
-    } else {
-        Err(Error::Range { range: (range.start, range.end), len })
-    }
-}
 
 #[cold]
 #[track_caller]
@@ -154,7 +95,9 @@ macro_rules! impl_shape {
                 if i >= self.nrows || j >= self.ncols {
                     index_panic(i, j, self.nrows, self.ncols);
                 }
-                i as isize * self.rs + j as isize * self.cs
+                // In range for elements that take memory; a slice of those that take none may have more than isize::MAX,
+                // and they are all at one address.
+                (i as isize).wrapping_mul(self.rs).wrapping_add((j as isize).wrapping_mul(self.cs))
             }
         }
     };
@@ -196,7 +139,7 @@ impl<'a, T> MatRef<'a, T> {
         rs: isize,
         cs: isize,
     ) -> Result<Self, Error> {
-        check_bounds(data.len(), offset, (nrows, ncols), (rs, cs))?;
+        check_view(data.len(), offset, (nrows, ncols), (rs, cs))?;
         // SAFETY: every element lies in the slice; `wrapping_add` because an empty view may have any offset.
         Ok(unsafe { Self::from_raw_parts(data.as_ptr().wrapping_add(offset), nrows, ncols, rs, cs) })
     }
@@ -279,7 +222,9 @@ impl<T: Copy> MatRef<'_, T> {
 
     /// All elements, row after row.
     pub fn to_vec(&self) -> Vec<T> {
-        (0..self.nrows).flat_map(|i| (0..self.ncols).map(move |j| self.at(i, j))).collect()
+        // So many rows of nothing would take as many steps.
+        let nrows = if self.ncols == 0 { 0 } else { self.nrows };
+        (0..nrows).flat_map(|i| (0..self.ncols).map(move |j| self.at(i, j))).collect()
     }
 }
 
@@ -317,7 +262,7 @@ impl<'a, T> MatMut<'a, T> {
         rs: isize,
         cs: isize,
     ) -> Result<Self, Error> {
-        check_bounds(data.len(), offset, (nrows, ncols), (rs, cs))?;
+        check_view(data.len(), offset, (nrows, ncols), (rs, cs))?;
         check_disjoint((nrows, ncols), (rs, cs))?;
         // SAFETY: every element lies in the slice and no two share a place; an empty view may have any offset.
         Ok(unsafe { Self::from_raw_parts(data.as_mut_ptr().wrapping_add(offset), nrows, ncols, rs, cs) })
@@ -423,7 +368,9 @@ impl<T: Copy> MatMut<'_, T> {
 
     /// Sets every element.
     pub fn fill(&mut self, value: T) {
-        for i in 0..self.nrows {
+        // So many rows of nothing would take as many steps.
+        let nrows = if self.ncols == 0 { 0 } else { self.nrows };
+        for i in 0..nrows {
             for j in 0..self.ncols {
                 self.set(i, j, value);
             }

@@ -60,7 +60,7 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
-    /// A result or an intermediate has more elements than memory.
+    /// There is no memory for a result or an intermediate.
     #[error("a result of shape {shape:?} has more elements than memory")]
     TooLarge {
         /// Lengths of its axes.
@@ -155,6 +155,16 @@ pub enum ShapeFault {
         /// The axis; negative ones count from the end.
         axis: isize,
     },
+    /// More axes to be summed than an operand has.
+    #[error("{count} axes cannot be summed: the left has {a}, the right {b}")]
+    Count {
+        /// How many are to be summed.
+        count: usize,
+        /// Axes of the left operand.
+        a: usize,
+        /// Axes of the right operand.
+        b: usize,
+    },
     /// The operands' lists of axes have different lengths.
     #[error("{a} axes of the left cannot be paired with {b} of the right")]
     Pairs {
@@ -183,6 +193,9 @@ impl fmt::Display for Side {
     }
 }
 
+/// Characters that are shown on each side of a fault.
+const CONTEXT: usize = 60;
+
 /// The fault, then the subscripts with a caret under the character.
 struct Caret<'a> {
     subscripts: &'a str,
@@ -195,6 +208,13 @@ impl fmt::Display for Caret<'_> {
         let Self { subscripts, at, fault } = self;
         // Columns are characters, not bytes: everything but labels may be any Unicode.
         let column = subscripts.char_indices().take_while(|(i, _)| i < at).count();
-        write!(f, "{fault}\n  {subscripts}\n  {:column$}^", "")
+        // What stands around the fault: nobody reads more, and formatting pads no further than 65535.
+        let first = column.saturating_sub(CONTEXT);
+        let count = 2 * CONTEXT + 1;
+        let shown: String = subscripts.chars().skip(first).take(count).collect();
+        let before = if first > 0 { "..." } else { "" };
+        let after = if subscripts.chars().nth(first + count).is_some() { "..." } else { "" };
+        let indent = before.len() + column - first;
+        write!(f, "{fault}\n  {before}{shown}{after}\n  {:indent$}^", "")
     }
 }

@@ -99,6 +99,7 @@ impl Einsum {
     }
 
     fn describe(&self, resolved: &Resolved, operands: Vec<Layout>) -> Result<Path, Error> {
+        check_size(&resolved.output_shape())?;
         let output = Layout::row_major(resolved.output.iter().copied(), &resolved.lens);
         let plan = Plan::new(resolved, operands, output)?;
         Ok(Path::new(self.subscripts(), resolved, &plan))

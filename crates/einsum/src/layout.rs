@@ -20,7 +20,8 @@ impl Layout {
         for ((&axis, &len), &stride) in axes.iter().zip(shape).zip(strides).filter(|((_, len), _)| **len != 1)
         {
             match dims.iter_mut().find(|dim| dim.axis == axis) {
-                Some(dim) => dim.stride += stride,
+                // Beyond every address only in an array without elements.
+                Some(dim) => dim.stride = dim.stride.wrapping_add(stride),
                 None => dims.push(Dim { axis, len, stride }),
             }
         }
@@ -39,6 +40,16 @@ impl Layout {
         Self(dims)
     }
 
+    /// The layout of rows of `depth` elements, one for each index of `outer`, in which `inner` axes lie as in an array of
+    /// their own.
+    pub(crate) fn with_row(outer: &[Axis], inner: &[Axis], lens: &[usize], depth: usize) -> Self {
+        let row = Self::row_major(inner.iter().copied(), lens);
+        let mut rows = Self::row_major(outer.iter().copied(), lens);
+        rows.0.iter_mut().for_each(|dim| dim.stride = dim.stride.wrapping_mul(depth as isize));
+        rows.0.extend(row.0);
+        rows
+    }
+
     pub(crate) fn dims(&self) -> &[Dim] {
         &self.0
     }
@@ -50,6 +61,11 @@ impl Layout {
     /// The step along an axis; 0 along one that this tensor does not have: it is the same everywhere on it.
     pub(crate) fn stride(&self, axis: Axis) -> isize {
         self.0.iter().find(|dim| dim.axis == axis).map_or(0, |dim| dim.stride)
+    }
+
+    /// Length of each axis.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        self.0.iter().map(|dim| dim.len).collect()
     }
 
     /// Number of elements.

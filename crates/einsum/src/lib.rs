@@ -28,6 +28,7 @@ mod axes;
 mod compare;
 mod error;
 mod expression;
+mod gather;
 mod greedy;
 mod layout;
 mod lowering;

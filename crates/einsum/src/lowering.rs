@@ -4,13 +4,30 @@ use matmul_core::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Real};
 
 use crate::axes::Axis;
 use crate::error::Error;
-use crate::layout::{Dim, Layout};
+use crate::gather::{Gather, depth};
+use crate::layout::Layout;
 
 /// A loop over `len` elements, with the steps that it takes in X, Y and C; 0 in a tensor without that axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Loop {
     pub(crate) len: usize,
     strides: [isize; 3],
+}
+
+impl Loop {
+    pub(crate) fn new(len: usize, strides: [isize; 3]) -> Self {
+        Self { len, strides }
+    }
+
+    /// The step in X, Y or C.
+    pub(crate) fn stride(&self, tensor: usize) -> isize {
+        self.strides[tensor]
+    }
+
+    /// The same with so many rounds.
+    pub(crate) fn of(self, len: usize) -> Self {
+        Self { len, ..self }
+    }
 }
 
 const ONCE: Loop = Loop { len: 1, strides: [0; 3] };
@@ -24,37 +41,59 @@ pub(crate) enum Lowering {
     Products { outer: Vec<Loop>, batch: Loop, m: Loop, n: Loop, k: Loop },
 }
 
-/// A lowering, and the operands that have to be copied for it into the layouts given.
+/// A lowering, and the operands that have to be copied for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lowered {
     pub(crate) lowering: Lowering,
-    pub(crate) copies: [Option<Layout>; 2],
+    pub(crate) copies: [Option<Gather>; 2],
+    /// Terms of each sum.
+    pub(crate) terms: usize,
+    /// How many of them are computed at a time: all, or whole chunks.
+    pub(crate) depth: usize,
 }
 
 impl Lowered {
     /// Lowers C ← X·Y; axes that are not in C are summed.
     ///
     /// The summed axes become one k in the order of their numbers, whatever the strides, so that a result's bits do
-    /// not depend on layouts. An operand is copied only if they do not lie behind each other in that order. Nothing
-    /// else needs a copy: axes of C that do not merge into one m, n or batch are loops around the products.
+    /// not depend on layouts. An operand is copied only if they do not lie behind each other in that order, and then so
+    /// many terms at a time as bounded memory takes: an operand that is broadcast may have far more elements than
+    /// memory. Nothing else needs a copy: axes of C that do not merge into one m, n or batch are loops around the
+    /// products.
     pub(crate) fn new(x: &Layout, y: &Layout, c: &Layout, lens: &[usize]) -> Self {
         let (all, kept) = (x.axes().union(y.axes()), c.axes());
-        let summed = || all.iter().filter(move |&axis| !kept.contains(axis));
-        let copied = |layout: &Layout| {
-            let k: Vec<Loop> = summed()
-                .filter(|&axis| layout.axes().contains(axis))
-                .map(|axis| Loop { len: lens[axis], strides: [layout.stride(axis), 0, 0] })
-                .collect();
-            (merge(k).len() > 1).then(|| {
-                let kept = c.dims().iter().map(|dim| dim.axis).filter(|&axis| layout.axes().contains(axis));
-                let axes: Vec<Axis> = kept.chain(summed()).collect();
-                Layout::row_major(axes.into_iter(), lens)
-            })
+        let summed: Vec<Axis> = all.iter().filter(|&axis| !kept.contains(axis)).collect();
+        let terms = summed.iter().map(|&axis| lens[axis]).product();
+        let kept_of = |layout: &Layout| -> Vec<Axis> {
+            let axes = c.dims().iter().map(|dim| dim.axis);
+            axes.filter(|&axis| layout.axes().contains(axis)).collect()
         };
-        let copies = [copied(x), copied(y)];
-        let lowering =
-            Lowering::new(copies[0].as_ref().unwrap_or(x), copies[1].as_ref().unwrap_or(y), c, lens);
-        Self { lowering, copies }
+        let has_one_stride = |layout: &Layout| {
+            let own = summed.iter().filter(|&&axis| layout.axes().contains(axis));
+            let steps = own.map(|&axis| Loop { len: lens[axis], strides: [layout.stride(axis), 0, 0] });
+            merge(steps.collect()).len() <= 1
+        };
+        let copied = [x, y].map(|layout| (!has_one_stride(layout)).then(|| kept_of(layout)));
+        let elements = |kept: &Vec<Axis>| kept.iter().map(|&axis| lens[axis]).product::<usize>();
+        let depths = copied.iter().flatten().map(|kept| depth(terms, elements(kept)));
+        let depth = depths.min().unwrap_or(terms);
+        let [kept_x, kept_y] = copied;
+        let gather = |layout, kept: Vec<Axis>| Gather::new(layout, &kept, &summed, lens, depth);
+        let copies = [kept_x.map(|kept| gather(x, kept)), kept_y.map(|kept| gather(y, kept))];
+        let layout = |copy: &Option<Gather>, own: &Layout| {
+            copy.as_ref().map_or_else(|| own.clone(), |copy| copy.to.clone())
+        };
+        let lowering = Lowering::new(&layout(&copies[0], x), &layout(&copies[1], y), c, lens);
+        Self { lowering, copies, terms, depth }
+    }
+
+    /// How far on in X and Y the terms from `term` on begin. In a copy they begin its rows.
+    pub(crate) fn starts(&self, term: usize) -> [isize; 2] {
+        let Lowering::Products { k, .. } = &self.lowering else { return [0, 0] };
+        [0, 1].map(|tensor| match self.copies[tensor] {
+            Some(_) => 0,
+            None => term as isize * k.strides[tensor],
+        })
     }
 }
 
@@ -87,17 +126,19 @@ impl Lowering {
         Self::Products { outer, batch, m: rows, n: columns, k }
     }
 
-    /// Computes C ← X·Y.
+    /// Computes C ← X·Y + β·C for so many terms of each sum, where β is 0 or 1. Sums that are cut at a multiple of
+    /// [`K_CHUNK`](matmul_core::K_CHUNK) have the bits of whole ones.
     ///
     /// # Safety
-    /// `x`, `y` and `c` are the first elements of tensors in the layouts that this was made for; those of X and Y can
-    /// be read, those of C can be read and written and are borrowed by nobody else. No axis has length 0.
+    /// `x`, `y` and `c` are the first elements of tensors in the layouts that this was made for, as far as so many terms
+    /// reach; those of X and Y can be read, those of C can be read and written and are borrowed by nobody else. No axis
+    /// has length 0.
     pub(crate) unsafe fn multiply<T: Real>(
         &self,
         kernel: &dyn Kernel<T>,
-        x: *const T,
-        y: *const T,
-        c: *mut T,
+        (x, y, c): (*const T, *const T, *mut T),
+        terms: usize,
+        beta: T,
     ) -> Result<(), Error> {
         let (outer, batch, m, n, k) = match self {
             // SAFETY: as promised by the caller. Adding 0 makes -0 into +0, as the kernels' sums that begin at 0 do.
@@ -105,7 +146,7 @@ impl Lowering {
                 map(loops, x, y, c, |x, y| x * y + T::ZERO);
                 return Ok(());
             },
-            Self::Products { outer, batch, m, n, k } => (outer, batch, m, n, k),
+            Self::Products { outer, batch, m, n, k } => (outer, batch, m, n, k.of(terms)),
         };
         for_each(outer, [0; 3], &mut |[at_x, at_y, at_c]| {
             // SAFETY: the loops enumerate exactly the elements of the three tensors, and no two places of the loops
@@ -118,7 +159,7 @@ impl Lowering {
                 )
             };
             if batch.len == 1 {
-                return kernel.gemm(T::ONE, a, b, T::ZERO, c.reborrow()).map_err(Error::from);
+                return kernel.gemm(T::ONE, a, b, beta, c.reborrow()).map_err(Error::from);
             }
             // SAFETY: as above.
             let (a, b, c) = unsafe {
@@ -128,7 +169,7 @@ impl Lowering {
                     BatchMut::from_raw_parts(c, batch.len, batch.strides[2]),
                 )
             };
-            kernel.gemm_batch(T::ONE, a, b, T::ZERO, c).map_err(Error::from)
+            kernel.gemm_batch(T::ONE, a, b, beta, c).map_err(Error::from)
         })
     }
 }
@@ -142,14 +183,8 @@ pub(crate) unsafe fn assign<T: Real>(loops: &[Loop], x: *const T, c: *mut T) {
     unsafe { map(loops, x, x, c, |x, _| x) }
 }
 
-/// The loops that copy a tensor into another layout of the same axes.
-pub(crate) fn copy_loops(from: &Layout, to: &Layout) -> Vec<Loop> {
-    let step = |dim: &Dim| Loop { len: dim.len, strides: [from.stride(dim.axis), 0, dim.stride] };
-    nest(to.dims().iter().map(step).collect())
-}
-
 /// Loops in the order of the steps that they take in C, long ones outside, merged where one goes on where another ends.
-fn nest(mut loops: Vec<Loop>) -> Vec<Loop> {
+pub(crate) fn nest(mut loops: Vec<Loop>) -> Vec<Loop> {
     loops.sort_by_key(|l| {
         let [x, y, c] = l.strides.map(isize::unsigned_abs);
         std::cmp::Reverse((c, x, y))
@@ -158,12 +193,12 @@ fn nest(mut loops: Vec<Loop>) -> Vec<Loop> {
 }
 
 /// Merges each loop with the one inside it where, in all three tensors, one step outside is as far as all steps inside.
-fn merge(loops: Vec<Loop>) -> Vec<Loop> {
+pub(crate) fn merge(loops: Vec<Loop>) -> Vec<Loop> {
     let mut merged: Vec<Loop> = Vec::with_capacity(loops.len());
     for inner in loops {
         let goes_on = |outer: &&mut Loop| {
             let ends = inner.strides.map(|stride| stride.checked_mul(inner.len as isize));
-            ends == outer.strides.map(Some)
+            ends == outer.strides.map(Some) && outer.len.checked_mul(inner.len).is_some()
         };
         match merged.last_mut().filter(goes_on) {
             Some(outer) => *outer = Loop { len: outer.len * inner.len, ..inner },
@@ -194,7 +229,13 @@ fn for_each<E>(
 ///
 /// # Safety
 /// As for [`Lowering::multiply`].
-unsafe fn map<T: Copy>(loops: &[Loop], x: *const T, y: *const T, c: *mut T, f: impl Fn(T, T) -> T) {
+pub(crate) unsafe fn map<T: Copy>(
+    loops: &[Loop],
+    x: *const T,
+    y: *const T,
+    c: *mut T,
+    f: impl Fn(T, T) -> T,
+) {
     let (inner, outer) = loops.split_last().unwrap_or((&ONCE, &[]));
     // SAFETY: the loops enumerate the elements of the three tensors.
     let row = |[sx, sy, sc]: [isize; 3], [x0, y0, c0]: [isize; 3]| unsafe {

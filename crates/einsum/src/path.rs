@@ -130,7 +130,7 @@ fn operation(lowered: &Lowered, operands: usize) -> Operation {
         Lowering::Elementwise(_) if operands == 1 => Operation::Copy,
         Lowering::Elementwise(_) => Operation::Elementwise,
         Lowering::Products { outer, batch, m, n, k } => {
-            let count = outer.iter().map(|l| l.len).product::<usize>() * batch.len;
+            let count = outer.iter().fold(batch.len, |count, l| count.saturating_mul(l.len));
             Operation::Products { count, m: m.len, n: n.len, k: k.len }
         }
     }

@@ -1,8 +1,9 @@
-use matmul_core::{Kernel, Real};
+use matmul_core::{Kernel, Matrix, Real, elements};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 
 use crate::axes::{Axis, AxisSet, MAX_AXES};
 use crate::error::Error;
+use crate::gather::Gather;
 use crate::layout::Layout;
 use crate::lowering::{self, Lowered, Lowering};
 use crate::order::{self, Search};
@@ -92,24 +93,17 @@ impl Plan {
                 Some(operand) => operand.as_ptr(),
                 None => results[tensor - operands.len()].as_ptr(),
             };
-            let gathered = |tensor: usize, to: &Option<Layout>| {
-                // SAFETY: operands have the plan's layouts by the caller's word, results as they are made below.
-                to.as_ref().map(|to| unsafe { gather(start(tensor), &self.layouts[tensor], to) })
-            };
-            let [copy_x, copy_y] = &lowered.copies;
-            let copy_x = gathered(*left, copy_x);
-            let copy_y = right.and_then(|right| gathered(right, copy_y));
-            let x = copy_x.as_ref().map_or_else(|| start(*left), Vec::as_ptr);
-            let y = copy_y.as_ref().map_or_else(|| right.map_or(&raw const one, start), Vec::as_ptr);
+            let (x, y) = (start(*left), right.map_or(&raw const one, start));
             let last = i == self.steps.len();
-            let mut result = if last { Vec::new() } else { zeros(&self.layouts[operands.len() + i - 1]) };
+            let layout = &self.layouts[operands.len() + i - 1];
+            let mut result = if last { Vec::new() } else { zeros(layout.len(), || layout.shape())? };
             let c = if last { output } else { result.as_mut_ptr() };
-            // SAFETY: X, Y and C have the layouts that this step was lowered for, where not copied as above; the 1 of
-            // a sum has no axes. C is borrowed mutably or new.
+            // SAFETY: X, Y and C have the layouts that this step was lowered for: operands by the caller's word, results
+            // as they are made here; the 1 of a sum has no axes. C is borrowed mutably or new.
             unsafe {
                 match (right, &lowered.lowering) {
                     (None, Lowering::Elementwise(loops)) => lowering::assign(loops, x, c),
-                    (_, lowering) => lowering.multiply(kernel, x, y, c)?,
+                    _ => lowered.run(kernel, x, y, c)?,
                 }
             }
             // Each tensor is used once.
@@ -144,19 +138,48 @@ pub(crate) fn check_size(shape: &[usize]) -> Result<(), Error> {
     }
 }
 
-fn zeros<T: Real>(layout: &Layout) -> Vec<T> {
-    vec![T::ZERO; layout.len()]
+/// So many zeros, for a tensor of this shape.
+fn zeros<T: Real>(len: usize, shape: impl FnOnce() -> Vec<usize>) -> Result<Vec<T>, Error> {
+    Matrix::try_zeros(len, 1).map(Matrix::into_vec).map_err(|_| Error::TooLarge { shape: shape() })
 }
 
-/// A copy in another layout, a row-major one.
-///
-/// # Safety
-/// `from` is the layout of the readable tensor at `x`.
-unsafe fn gather<T: Real>(x: *const T, from: &Layout, to: &Layout) -> Vec<T> {
-    let mut copy = zeros(to);
-    // SAFETY: by the caller's word; the copy is new and row-major.
-    unsafe { lowering::assign(&lowering::copy_loops(from, to), x, copy.as_mut_ptr()) };
-    copy
+impl Lowered {
+    /// Computes C ← X·Y, so many terms at a time as the copies take.
+    ///
+    /// # Safety
+    /// As for [`Lowering::multiply`], for the tensors that this was lowered for.
+    unsafe fn run<T: Real>(
+        &self,
+        kernel: &dyn Kernel<T>,
+        x: *const T,
+        y: *const T,
+        c: *mut T,
+    ) -> Result<(), Error> {
+        let buffer = |gather: &Option<Gather>| match gather {
+            Some(gather) => zeros(gather.len, || vec![gather.len]),
+            None => Ok(Vec::new()),
+        };
+        let mut copies = [buffer(&self.copies[0])?, buffer(&self.copies[1])?];
+        for start in (0..self.terms).step_by(self.depth) {
+            let terms = self.depth.min(self.terms - start);
+            let mut from = [x, y];
+            for (t, at) in self.starts(start).into_iter().enumerate() {
+                // SAFETY: by the caller's word; the terms are some of the tensor's.
+                unsafe {
+                    if let Some(gather) = &self.copies[t] {
+                        gather.copy(from[t], (start, start + terms), &mut copies[t]);
+                        from[t] = copies[t].as_ptr();
+                    } else {
+                        from[t] = from[t].offset(at);
+                    }
+                }
+            }
+            let beta = if start == 0 { T::ZERO } else { T::ONE };
+            // SAFETY: by the caller's word, and the copies have the layouts that this was lowered for.
+            unsafe { self.lowering.multiply(kernel, (from[0], from[1], c), terms, beta)? };
+        }
+        Ok(())
+    }
 }
 
 /// The layouts of the operands of an expression.
@@ -174,7 +197,9 @@ pub(crate) fn evaluate<T: Real>(
 ) -> Result<ArrayD<T>, Error> {
     let shape = resolved.output_shape();
     check_size(&shape)?;
-    let mut output = ArrayD::from_elem(IxDyn(&shape), T::ZERO);
+    let len = elements(&shape).ok_or_else(|| Error::TooLarge { shape: shape.clone() })?;
+    let data = zeros(len, || shape.clone())?;
+    let mut output = ArrayD::from_shape_vec(IxDyn(&shape), data).expect("as many elements as the shape has");
     evaluate_into(kernel, resolved, operands, output.view_mut())?;
     Ok(output)
 }

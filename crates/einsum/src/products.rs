@@ -151,6 +151,10 @@ pub fn tensordot_with<T: Real>(
 /// The pairs of axes to be summed.
 fn pairs(a: &[usize], b: &[usize], axes: Axes) -> Result<Vec<(usize, usize)>, ShapeFault> {
     let (left, right) = match axes {
+        // Before the axes are listed: there may be more of them than memory.
+        Axes::Last(count) if count > a.len().min(b.len()) => {
+            return Err(ShapeFault::Count { count, a: a.len(), b: b.len() });
+        }
         Axes::Last(n) => ((-(n as isize)..0).collect(), (0..n as isize).collect()),
         Axes::Pairs(left, right) => (left, right),
     };

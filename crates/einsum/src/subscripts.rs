@@ -170,7 +170,9 @@ impl Term {
 /// Without an arrow: the ellipsis, then every label that occurs once, in alphabetical order, capitals first.
 fn implicit_output(inputs: &[Term]) -> Term {
     let all = || inputs.iter().flat_map(|term| &term.labels);
-    let once = |label: &&Label| all().filter(|other| other.name == label.name).count() == 1;
+    let mut counts = [0usize; 128];
+    all().for_each(|label| counts[label.name as usize] += 1);
+    let once = |label: &&Label| counts[label.name as usize] == 1;
     let mut labels: Vec<_> = all().filter(once).copied().collect();
     labels.sort_unstable_by_key(|label| label.name);
     let ellipsis = inputs.iter().find_map(|term| term.ellipsis).map(|(_, at)| (0, at));

@@ -99,3 +99,26 @@ fn norms_do_not_leave_the_range() {
     assert_eq!(frobenius_norm(&array![f32::INFINITY, 1.0]), f32::INFINITY);
     assert!(frobenius_norm(&array![f64::NAN, 1.0]).is_nan());
 }
+
+/// Beyond a width of 65535 formatting panics; a message shows what stands around the fault.
+#[test]
+fn long_subscripts_are_cut_around_the_fault() {
+    for (before, after) in [(1 << 16, 0), (1 << 20, 1 << 20), (0, 1 << 17), (60, 60), (61, 61)] {
+        let text = format!("{}?{}", "a".repeat(before), "b".repeat(after));
+        let message = Einsum::new(&text).unwrap_err().to_string();
+        let lines: Vec<&str> = message.lines().collect();
+        assert!(message.len() < 400 && lines.len() == 3, "{} bytes", message.len());
+        assert_eq!(lines[1].find('?'), lines[2].find('^'), "{message}");
+        assert_eq!(lines[1].starts_with("  ..."), before > 60);
+        assert_eq!(lines[1].ends_with("..."), after > 60);
+    }
+}
+
+/// Labels are counted once, not once for each.
+#[test]
+fn long_subscripts_are_parsed_at_once() {
+    let start = std::time::Instant::now();
+    let text = "ab".repeat(1 << 20);
+    assert_eq!(Einsum::new(&text).expect("labels").subscripts(), text);
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "took {:?}", start.elapsed());
+}

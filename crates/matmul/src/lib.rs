@@ -14,10 +14,15 @@
 //! kernel of this build, from three loops to the BLAS, behind the same trait.
 //!
 //! The result's bits are the same on every CPU, at every thread count and in every layout.
+//!
+//! Large products run on rayon's threads (feature `parallel`), and on the calling thread in a child of `fork` or where no
+//! thread can be started. Inside tasks of rayon hold no lock across a product: a thread that waits for its pieces may run
+//! another task meanwhile, which would wait for that lock for ever. Threads keep memory for their next product;
+//! [`release_memory`] frees it.
 
 mod packed;
 
-pub use matmul_blocked::{Bias, Epilogue, Identity};
+pub use matmul_blocked::{Bias, Epilogue, Identity, release_memory};
 pub use matmul_core::{
     Availability, BatchMut, BatchProblem, BatchRef, Element, Error, Fold, K_CHUNK, Kernel, MatMut, MatRef,
     Matrix, Problem, Promise, Real, Sizes, Summation,
@@ -51,13 +56,13 @@ fn engines() -> Option<&'static matmul_blocked::Engines> {
 /// A·B as a new row-major matrix.
 ///
 /// # Errors
-/// [`Error::Shape`] unless A has as many columns as B has rows; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or
-/// `MATMUL_REQUIRE` cannot be satisfied.
-///
-/// # Panics
-/// If the result's m · n elements do not fit in memory.
+/// [`Error::Shape`] unless A has as many columns as B has rows; [`Error::TooLarge`] if there is no memory for the result's
+/// m · n elements; [`Error::Unavailable`] if `MATMUL_MAX_ISA` or `MATMUL_REQUIRE` cannot be satisfied.
 pub fn matmul<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Result<Matrix<T::Out>, Error> {
-    let mut c = Matrix::zeros(a.nrows(), b.ncols());
+    if a.ncols() != b.nrows() {
+        return Err(Error::Shape { a: a.shape(), b: b.shape(), c: (a.nrows(), b.ncols()) });
+    }
+    let mut c = Matrix::try_zeros(a.nrows(), b.ncols())?;
     gemm(T::Out::ONE, a, b, T::Out::ZERO, c.as_mut())?;
     Ok(c)
 }

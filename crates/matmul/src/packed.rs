@@ -27,17 +27,15 @@ impl<T: Element> PackedB<T> {
     /// Packs B, k × n, for the tiles of this CPU: k · n elements, n rounded up to whole tiles.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if `MATMUL_MAX_ISA` or `MATMUL_REQUIRE` cannot be satisfied.
-    ///
-    /// # Panics
-    /// If they do not fit in memory.
+    /// [`Error::Unavailable`] if `MATMUL_MAX_ISA` or `MATMUL_REQUIRE` cannot be satisfied; [`Error::TooLarge`] if there is
+    /// no memory for them.
     pub fn new(b: MatRef<'_, T>) -> Result<Self, Error> {
         let kernel = crate::best::<T>();
         if let Availability::Unavailable { needs } = kernel.availability() {
             return Err(Error::Unavailable { kernel: kernel.name().into(), needs });
         }
         let engine = engines().and_then(|engines| engines.of()).expect("an available kernel has an engine");
-        Ok(Self { panels: engine.pack(b), engine })
+        Ok(Self { panels: engine.pack(b)?, engine })
     }
 
     /// Rows of B.

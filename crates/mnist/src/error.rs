@@ -1,5 +1,7 @@
 use crate::{idx, npy, pickle};
 use std::io;
+#[cfg(feature = "fetch")]
+use std::path::Path;
 use std::path::PathBuf;
 
 /// Why the data could not be prepared. Nothing half-written is left under a final name.
@@ -133,6 +135,31 @@ pub enum Error {
         /// How long we waited.
         seconds: u64,
     },
+}
+
+impl Error {
+    /// The same of a file that has another name, in place of one that is gone when the message is read.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn of_file(mut self, gone: &Path, name: &Path) -> Self {
+        let name = name.file_name().map_or(name, Path::new);
+        match &mut self {
+            Error::Io { path, .. }
+            | Error::Gzip { path, .. }
+            | Error::Size { path, .. }
+            | Error::Idx { path, .. }
+            | Error::Pickle { path, .. }
+            | Error::Npy { path, .. }
+                if path == gone =>
+            {
+                *path = name.to_owned();
+            }
+            Error::Digest { what, .. } => {
+                *what = what.replace(&*gone.to_string_lossy(), &name.to_string_lossy());
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 /// What went wrong with one mirror.

@@ -16,6 +16,9 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| Error::Io { action, path, source }
 }
 
+/// How the names of temporary files begin.
+const PART: &str = ".part-";
+
 /// A temporary file in the folder of `path`, so that a rename to `path` stays within one file system. It vanishes
 /// when dropped.
 pub(crate) fn temporary_for(path: &Path) -> Result<NamedTempFile, Error> {
@@ -25,7 +28,7 @@ pub(crate) fn temporary_for(path: &Path) -> Result<NamedTempFile, Error> {
     };
     fs::create_dir_all(dir).map_err(io_error("create", dir))?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".part-");
+    builder.prefix(PART);
     // Temporary files are private by default; these become ordinary files, subject to the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -85,27 +88,53 @@ fn read_error(path: &Path, source: io::Error) -> Error {
 }
 
 /// The right to write into a folder, held by one process at a time. Readers need none: files appear by renaming.
-pub(crate) struct Lock(#[allow(dead_code, reason = "the file is locked while it is open")] File);
+pub(crate) struct Lock {
+    /// Locked while it is open. None where the folder or its file system has no locks.
+    file: Option<File>,
+    /// Why not.
+    pub(crate) note: Option<String>,
+}
 
 impl Lock {
-    /// Waits for at most `patience`.
+    /// Waits for at most `patience`. Where there can be no lock (a folder that is read-only, a file system without), goes on
+    /// without: at worst two processes do the same work, and files appear whole all the same.
     pub(crate) fn acquire(dir: &Path, patience: Duration) -> Result<Self, Error> {
-        fs::create_dir_all(dir).map_err(io_error("create", dir))?;
         let path: PathBuf = dir.join(".lock");
+        match Self::wait(&path, patience) {
+            Ok(file) => Ok(Self { file: Some(file), note: None }),
+            Err(e @ Error::Locked { .. }) => Err(e),
+            Err(e) => Ok(Self { file: None, note: Some(format!("{}: not locked, {e}", dir.display())) }),
+        }
+    }
+
+    fn wait(path: &Path, patience: Duration) -> Result<File, Error> {
+        let dir = path.parent().unwrap_or(path);
+        fs::create_dir_all(dir).map_err(io_error("create", dir))?;
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(&path)
-            .map_err(io_error("create", &path))?;
+            .open(path)
+            .map_err(io_error("create", path))?;
         let start = Instant::now();
-        while !file.try_lock_exclusive().map_err(io_error("lock", &path))? {
+        while !file.try_lock_exclusive().map_err(io_error("lock", path))? {
             if start.elapsed() >= patience {
-                return Err(Error::Locked { path, seconds: patience.as_secs() });
+                return Err(Error::Locked { path: path.to_owned(), seconds: patience.as_secs() });
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(Lock(file))
+        Ok(file)
+    }
+
+    /// Removes the temporary files of processes that were killed: those in a folder that we hold belong to nobody. How
+    /// many there were.
+    pub(crate) fn remove_leftovers(&self, dirs: &[PathBuf]) -> usize {
+        if self.file.is_none() {
+            return 0;
+        }
+        let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
+        let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PART));
+        left.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
     }
 }
 
@@ -121,6 +150,23 @@ mod tests {
         assert!(matches!(second, Err(Error::Locked { .. })));
         drop(held);
         assert!(Lock::acquire(dir.path(), Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn where_there_can_be_no_lock_the_work_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder in the place of the file, and a file in the place of the folder.
+        fs::create_dir(dir.path().join(".lock")).unwrap();
+        fs::write(dir.path().join(".part-old"), b"half").unwrap();
+        fs::write(dir.path().join("file"), b"").unwrap();
+        for dir in [dir.path().to_owned(), dir.path().join("file/folder")] {
+            let lock = Lock::acquire(&dir, Duration::ZERO).unwrap();
+            let note = lock.note.as_deref().expect("a note");
+            assert!(note.contains("not locked") && note.contains(&dir.display().to_string()), "{note}");
+            // Perhaps another process is writing it.
+            assert_eq!(lock.remove_leftovers(&[dir]), 0);
+        }
+        assert!(dir.path().join(".part-old").exists());
     }
 
     #[test]

@@ -88,8 +88,12 @@ fn report(out: &mut impl Write, folder: &Path, mnist: &Mnist) -> io::Result<()> 
     writeln!(out, "{}", mnist.describe())?;
     for split in Split::ALL {
         let rows = mnist.split(split).1.len();
-        writeln!(out, "{}  f32 ({rows}, {PIXELS})", folder.join(format!("x_{split}.npy")).display())?;
-        writeln!(out, "{}  i64 ({rows},)", folder.join(format!("y_{split}.npy")).display())?;
+        for (array, kind) in [("x", format!("f32 ({rows}, {PIXELS})")), ("y", format!("i64 ({rows},)"))] {
+            let path = folder.join(format!("{array}_{split}.npy"));
+            // A note has said why.
+            let stored = if path.is_file() { "" } else { ", not stored" };
+            writeln!(out, "{}  {kind}{stored}", path.display())?;
+        }
     }
     writeln!(
         out,

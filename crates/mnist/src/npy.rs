@@ -7,6 +7,8 @@ use thiserror::Error;
 const BLOCK: usize = 64 * 1024;
 /// Bytes before the header's text: magic, version, length.
 const PREFIX: usize = 10;
+/// The text of a header, however padded, is no longer.
+const MOST_TEXT: u32 = 1 << 14;
 
 /// What is wrong with an .npy file.
 #[derive(Debug, Error)]
@@ -87,20 +89,57 @@ pub(crate) fn blocks<T: Element, E>(
     Ok(())
 }
 
-/// The header of an array of this shape, as `numpy.save` writes it: magic, version 1.0, length of the text, a Python
-/// dictionary, spaces up to a multiple of 64 bytes, a line feed.
-fn header<T: Element>(shape: &[u64]) -> io::Result<Vec<u8>> {
+/// The Python dictionary in the header of an array of this shape.
+fn dictionary<T: Element>(shape: &[u64]) -> String {
     let dims: Vec<String> = shape.iter().map(u64::to_string).collect();
     // A tuple of one is written (1,).
     let comma = if dims.len() == 1 { "," } else { "" };
-    let dict = format!(
-        "{{'descr': '{}', 'fortran_order': False, 'shape': ({}{comma}), }}",
-        T::DESCR,
-        dims.join(", ")
-    );
+    format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{comma}), }}", T::DESCR, dims.join(", "))
+}
+
+/// The header of an array of this shape, as `numpy.save` writes it: magic, version 1.0, length of the text, a Python
+/// dictionary, spaces up to a multiple of 64 bytes, a line feed.
+fn header<T: Element>(shape: &[u64]) -> io::Result<Vec<u8>> {
+    let dict = dictionary::<T>(shape);
     let text = (PREFIX + dict.len() + 1).next_multiple_of(64) - PREFIX;
     let len = u16::try_from(text).map_err(|_| invalid(format!("a shape of {} dimensions", shape.len())))?;
     Ok([b"\x93NUMPY\x01\x00", &len.to_le_bytes()[..], format!("{dict:<0$}\n", text - 1).as_bytes()].concat())
+}
+
+/// Reads a header up to its end, and no further: magic, version, length of the text, the text. None where these are not
+/// what they should be; `bytes` are those that were read.
+fn read_header(source: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Option<String>> {
+    let mut more = |bytes: &mut Vec<u8>, len: usize| {
+        source.by_ref().take(len as u64).read_to_end(bytes).map(|found| found == len)
+    };
+    if !more(bytes, PREFIX)? || !bytes.starts_with(b"\x93NUMPY") {
+        return Ok(None);
+    }
+    // Versions 2 and 3 have a length of four bytes.
+    let len = match [bytes[6], bytes[7]] {
+        [1, 0] => u32::from(u16::from_le_bytes([bytes[8], bytes[9]])),
+        [2 | 3, 0] if more(bytes, 2)? => u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+        _ => return Ok(None),
+    };
+    let start = bytes.len();
+    // Elements begin at a multiple of 16 bytes, and of 64 since NumPy 1.14.
+    let is_aligned = (start as u64 + u64::from(len)) & 15 == 0;
+    if len > MOST_TEXT || !is_aligned || !more(bytes, len as usize)? {
+        return Ok(None);
+    }
+    Ok(std::str::from_utf8(&bytes[start..]).ok().map(str::to_owned))
+}
+
+/// The dictionary as NumPy writes it today: without the spaces and the line feed behind it, of which older versions have
+/// fewer, and without the L that Python 2 puts behind long integers. None without the line feed.
+fn modern(text: &str) -> Option<String> {
+    let mut modern = String::new();
+    for c in text.strip_suffix('\n')?.trim_end_matches(' ').chars() {
+        if c != 'L' || !modern.ends_with(|c: char| c.is_ascii_digit()) {
+            modern.push(c);
+        }
+    }
+    Some(modern)
 }
 
 fn invalid(message: String) -> io::Error {
@@ -122,17 +161,19 @@ pub fn write<T: Element>(mut out: impl Write, elements: &[T], shape: &[u64]) -> 
 
 /// Reads an array of exactly this element type and shape, in C order, and makes sure that nothing follows.
 ///
-/// The header is compared and not parsed: `numpy.save` writes it in one way only. Memory grows with the bytes that arrive.
+/// The header's dictionary is compared and not parsed: `numpy.save` writes it in one way only, save that it is padded in
+/// other ways by older versions and has `50000L` under Python 2. Memory grows with the bytes that arrive.
 ///
 /// # Errors
 /// [`NpyError`] when the source fails or is not such a file, or when `shape` has more than 2^64 bytes.
 pub fn read<T: Element>(mut source: impl Read, shape: &[u64]) -> Result<Vec<T>, NpyError> {
     let len = byte_len::<T>(shape)?;
-    let expected = header::<T>(shape)?;
     let mut found = Vec::new();
-    source.by_ref().take(expected.len() as u64).read_to_end(&mut found)?;
-    if found != expected {
+    let text = read_header(&mut source, &mut found)?;
+    if text.and_then(|text| modern(&text)) != Some(dictionary::<T>(shape)) {
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string().trim_end().to_owned();
+        let expected = header::<T>(shape)?;
+        found.truncate(expected.len());
         return Err(NpyError::Header { expected: text(&expected), found: text(&found) });
     }
     let mut source = source.take(len.saturating_add(1));

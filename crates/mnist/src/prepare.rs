@@ -47,10 +47,13 @@ impl Options {
 /// Gets MNIST: from [`Options::from`] or `MATMUL_MNIST` if given; else from the .npy files of an earlier run; else from the downloads
 /// in the folder; else from the mirrors; else draws the synthetic set and says so in [`Mnist::describe`] and
 /// [`Mnist::notes`]. Whatever it was, its digests are checked, and its .npy files lie in a folder of its own under
-/// [`Options::dir`]: `idx`, `pickle` or `synthetic`.
+/// [`Options::dir`]: `idx`, `pickle` or `synthetic`; where that cannot be written, [`Mnist::notes`] says so.
+///
+/// A folder may hold the files by the names that they have in the wild, compressed or not, also below `raw`, `MNIST/raw`,
+/// `MNIST` or `mnist`. Of several the first good one is used; what was passed over is in [`Mnist::notes`].
 ///
 /// # Errors
-/// [`Error`] when a given source fails (then nothing else is tried), or when the .npy files cannot be written.
+/// [`Error`] when a given source fails (then nothing else is tried), or when another process holds the folder for ever.
 pub fn prepare(options: &Options) -> Result<Mnist, Error> {
     prepare_with(&Manifest::builtin()?, &options.clone().or_environment(), &mut |_| {})
 }
@@ -71,16 +74,16 @@ pub fn prepare_with(
     if let Some(mnist) = cached(dir, REAL, manifest, &mut Vec::new()) {
         return Ok(mnist);
     }
-    let _lock = Lock::acquire(dir, PATIENCE)?;
-    // Another process may have finished while we waited for the lock.
     let mut notes = Vec::new();
+    let _lock = lock(dir, &mut notes)?;
+    // Another process may have finished while we waited for the lock.
     if let Some(mnist) = cached(dir, REAL, manifest, &mut notes) {
         return Ok(mnist);
     }
     let remote = if options.offline { Remote::None } else { Remote::Idx(&manifest.mirrors) };
     let mut mnist = match source::load(dir, remote, manifest, progress, &mut notes) {
         Ok(mnist) => {
-            store(dir, &mnist, progress)?;
+            try_store(dir, &mnist, progress, &mut notes);
             mnist
         }
         Err(e) => {
@@ -112,8 +115,8 @@ fn explicit(
         }
         return Err(Error::NoNetwork { url: from.to_owned(), reason: "offline was asked for" });
     }
-    let _lock = Lock::acquire(dir, PATIENCE)?;
     let mut notes = Vec::new();
+    let _lock = lock(dir, &mut notes)?;
     let mut mnist = if url {
         let base = [from.to_owned()];
         let pickle = from.ends_with(".pkl") || from.ends_with(".pkl.gz");
@@ -126,7 +129,7 @@ fn explicit(
     };
     // The digests of both agree, so files that are already there need not be written again.
     if cached(dir, &[mnist.origin], manifest, &mut notes).is_none() {
-        store(dir, &mnist, progress)?;
+        try_store(dir, &mnist, progress, &mut notes);
     }
     mnist.notes = notes;
     Ok(mnist)
@@ -143,7 +146,7 @@ fn fallback(
     }
     let mnist = synthetic::generate(manifest);
     mnist.verify(manifest)?;
-    store(dir, &mnist, progress)?;
+    try_store(dir, &mnist, progress, notes);
     Ok(mnist)
 }
 
@@ -193,6 +196,26 @@ fn read_array<T: Element>(folder: &Path, array: char, split: Split, shape: &[u64
 
 fn npy_path(folder: &Path, array: char, split: Split) -> PathBuf {
     folder.join(format!("{array}_{split}.npy"))
+}
+
+/// The folder's lock, and in it no temporary files of processes that were killed.
+fn lock(dir: &Path, notes: &mut Vec<String>) -> Result<Lock, Error> {
+    let mut lock = Lock::acquire(dir, PATIENCE)?;
+    notes.extend(lock.note.take());
+    let written = [Origin::Idx, Origin::Pickle, Origin::Synthetic].map(|origin| dir.join(origin.name()));
+    let dirs: Vec<PathBuf> = [dir.to_owned()].into_iter().chain(written).collect();
+    match lock.remove_leftovers(&dirs) {
+        0 => {}
+        count => notes.push(format!("{}: removed {count} unfinished files of an earlier run", dir.display())),
+    }
+    Ok(lock)
+}
+
+/// Writes the .npy files, or notes why it cannot: the data are there all the same.
+fn try_store(dir: &Path, mnist: &Mnist, progress: &mut Progress<'_>, notes: &mut Vec<String>) {
+    if let Err(e) = store(dir, mnist, progress) {
+        notes.push(format!("not stored, {e}"));
+    }
 }
 
 /// Writes the six .npy files into the folder of their origin.

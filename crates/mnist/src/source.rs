@@ -23,8 +23,8 @@ pub(crate) enum Remote<'a> {
     Pickle(&'a str),
 }
 
-/// Loads the data set from the files in `dir`, fetching into it what is missing or damaged. What had to be fetched
-/// again is noted. The result is verified.
+/// Loads the data set from the files in `dir`: the IDX files, of each the first good one, else a pickle, else IDX files of
+/// which those that are missing or damaged are fetched. What was passed over is noted. The result is verified.
 pub(crate) fn load(
     dir: &Path,
     remote: Remote<'_>,
@@ -35,23 +35,65 @@ pub(crate) fn load(
     if let Remote::Pickle(url) = remote {
         return fetched_pickle(url, dir, manifest, progress);
     }
-    if !manifest.files.all().iter().any(|entry| local(dir, entry).is_some()) {
-        let pickle = PICKLES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
-        match (pickle.map(|path| load_pickle(&path, manifest)), remote) {
-            (Some(Ok(mnist)), _) => return Ok(mnist),
-            (Some(Err(e)), Remote::Idx(_)) => notes.push(e.to_string()),
-            (Some(Err(e)), _) => return Err(e),
-            (None, Remote::Idx(_)) => {}
-            (None, _) => {
-                let expected =
-                    format!("{}.gz (and three more) or {}", manifest.files.train_images.name, PICKLES[0]);
-                return Err(Error::Missing { dir: dir.to_owned(), expected });
-            }
+    let entries = manifest.files.all();
+    let mut found: Vec<Option<Vec<u8>>> = Vec::new();
+    // What is there but not good; of an IDX file the first, and each other in the notes.
+    let (mut idx, mut pickles) = (Vec::new(), Vec::new());
+    let there = entries.iter().any(|entry| !locals(dir, entry).is_empty());
+    for entry in entries {
+        found.push(good(locals(dir, entry), &mut idx, |path| read_verified(path, entry)));
+        if there && found.last() == Some(&None) && locals(dir, entry).is_empty() {
+            let expected = format!("{}.gz (or without .gz)", entry.name);
+            idx.push(Error::Missing { dir: dir.to_owned(), expected });
         }
     }
-    let mnist = from_idx(manifest, &mut |entry| idx_file(dir, entry, remote, progress, notes))?;
-    mnist.verify(manifest)?;
-    Ok(mnist)
+    if found.iter().any(Option::is_none) {
+        let paths =
+            places(dir).flat_map(|dir| PICKLES.map(|name| dir.join(name))).filter(|path| path.is_file());
+        if let Some(mnist) = good(paths.collect(), &mut pickles, |path| load_pickle(path, manifest)) {
+            passed_over(notes, idx.into_iter().chain(pickles).collect());
+            return Ok(mnist);
+        }
+    }
+    let Remote::Idx(mirrors) = remote else {
+        if found.iter().any(Option::is_none) {
+            let mut failures = idx.into_iter().chain(pickles);
+            let first = failures.next();
+            passed_over(notes, failures.collect());
+            return Err(first.unwrap_or_else(|| missing(dir, manifest)));
+        }
+        passed_over(notes, idx);
+        return from_files(manifest, found);
+    };
+    passed_over(
+        notes,
+        idx.into_iter().chain(pickles).filter(|e| !matches!(e, Error::Missing { .. })).collect(),
+    );
+    for (entry, bytes) in entries.into_iter().zip(&mut found) {
+        if bytes.is_none() {
+            *bytes = Some(fetched_idx(mirrors, dir, entry, progress)?);
+        }
+    }
+    from_files(manifest, found)
+}
+
+/// Nothing of what would have been accepted.
+fn missing(dir: &Path, manifest: &Manifest) -> Error {
+    let expected = format!("{}.gz (and three more) or {}", manifest.files.train_images.name, PICKLES[0]);
+    Error::Missing { dir: dir.to_owned(), expected }
+}
+
+fn passed_over(notes: &mut Vec<String>, failures: Vec<Error>) {
+    notes.extend(failures.iter().map(Error::to_string));
+}
+
+/// What `read` makes of the first file that it accepts. Those before it are failures.
+fn good<T>(
+    paths: Vec<PathBuf>,
+    failures: &mut Vec<Error>,
+    read: impl Fn(&Path) -> Result<T, Error>,
+) -> Option<T> {
+    paths.iter().find_map(|path| read(path).map_err(|e| failures.push(e)).ok())
 }
 
 /// Loads the data set from one pickle.
@@ -61,41 +103,35 @@ pub(crate) fn load_pickle(path: &Path, manifest: &Manifest) -> Result<Mnist, Err
     Ok(mnist)
 }
 
-fn local(dir: &Path, entry: &FileEntry) -> Option<PathBuf> {
-    [format!("{}.gz", entry.name), entry.name.clone()].iter().map(|n| dir.join(n)).find(|path| path.is_file())
+/// The folder, and those below it in which other programs keep the files: torchvision has `MNIST/raw`.
+fn places(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", "raw", "MNIST/raw", "MNIST", "mnist"].into_iter().map(|below| dir.join(below))
 }
 
-/// One IDX file, decompressed: from the folder if it is there and whole, else from a mirror.
-fn idx_file(
-    dir: &Path,
-    entry: &FileEntry,
-    remote: Remote<'_>,
-    progress: &mut Progress<'_>,
-    notes: &mut Vec<String>,
-) -> Result<Vec<u8>, Error> {
-    let found = local(dir, entry).map(|path| read_verified(&path, entry));
-    match (found, remote) {
-        (Some(Ok(bytes)), _) => Ok(bytes),
-        (found, Remote::Idx(mirrors)) => {
-            notes.extend(found.and_then(Result::err).map(|e| e.to_string()));
-            fetched_idx(mirrors, dir, entry, progress)
-        }
-        (Some(Err(e)), _) => Err(e),
-        (None, _) => {
-            let expected = format!("{}.gz (or without .gz)", entry.name);
-            Err(Error::Missing { dir: dir.to_owned(), expected })
-        }
+/// The names that a file has in the wild: with a dot before `idx`, where an archiver took it for an extension, and in a
+/// folder of its own name, where one unpacked it.
+fn names(name: &str) -> Vec<String> {
+    let dotted = name.contains("-idx").then(|| name.replace("-idx", ".idx"));
+    let plain: Vec<String> = [Some(name.to_owned()), dotted].into_iter().flatten().collect();
+    let mut names = Vec::new();
+    for name in &plain {
+        names.extend([format!("{name}.gz"), name.clone()]);
     }
+    names.extend(plain.iter().map(|name| format!("{name}/{name}")));
+    names
 }
 
-fn from_idx(
-    manifest: &Manifest,
-    get: &mut dyn FnMut(&FileEntry) -> Result<Vec<u8>, Error>,
-) -> Result<Mnist, Error> {
-    let mut files = Vec::new();
-    for entry in manifest.files.all() {
-        files.push(get(entry)?);
-    }
+/// The files that an entry may be. Their content is verified, so a name says only where to look.
+fn locals(dir: &Path, entry: &FileEntry) -> Vec<PathBuf> {
+    let names = names(&entry.name);
+    let paths =
+        places(dir).flat_map(|place| names.iter().map(move |name| place.join(name)).collect::<Vec<_>>());
+    paths.filter(|path| path.is_file()).collect()
+}
+
+/// The data set of the four files, verified.
+fn from_files(manifest: &Manifest, files: Vec<Option<Vec<u8>>>) -> Result<Mnist, Error> {
+    let files: Vec<Vec<u8>> = files.into_iter().flatten().collect();
     let rows = |split| manifest.splits.get(split).rows;
     let (train, test) = (rows(Split::Train) + rows(Split::Valid), rows(Split::Test));
     let [tx, ty, vx, vy] = manifest.files.all();
@@ -105,7 +141,9 @@ fn from_idx(
         images(vx, &files[2], test)?,
         labels(vy, &files[3], test)?,
     ];
-    Ok(Mnist::from_bytes(rows(Split::Train), parts, Origin::Idx))
+    let mnist = Mnist::from_bytes(rows(Split::Train), parts, Origin::Idx);
+    mnist.verify(manifest)?;
+    Ok(mnist)
 }
 
 fn images<'a>(entry: &FileEntry, bytes: &'a [u8], rows: usize) -> Result<&'a [u8], Error> {
@@ -215,4 +253,22 @@ fn fetched_idx(
 #[cfg(not(feature = "fetch"))]
 fn fetched_pickle(url: &str, _: &Path, _: &Manifest, _: &mut Progress<'_>) -> Result<Mnist, Error> {
     Err(Error::NoNetwork { url: url.to_owned(), reason: NO_FETCH })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_looked_for_by_the_names_that_it_has() {
+        let expected = [
+            "train-images-idx3-ubyte.gz",
+            "train-images-idx3-ubyte",
+            "train-images.idx3-ubyte.gz",
+            "train-images.idx3-ubyte",
+            "train-images-idx3-ubyte/train-images-idx3-ubyte",
+            "train-images.idx3-ubyte/train-images.idx3-ubyte",
+        ];
+        assert_eq!(names("train-images-idx3-ubyte"), expected);
+    }
 }

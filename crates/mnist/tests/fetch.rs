@@ -18,6 +18,8 @@ enum Answer {
     Good(Vec<u8>),
     /// Announces all, sends half, hangs up.
     Half(Vec<u8>),
+    /// Sends all without saying how much, and hangs up.
+    Unannounced(Vec<u8>),
     Status(u16),
 }
 
@@ -75,12 +77,16 @@ fn serve(
         log.push(path.clone());
         log.iter().filter(|p| **p == path).count() - 1
     };
-    let (status, body, sent) = match answer(&path, before) {
+    let answer = answer(&path, before);
+    let is_announced = !matches!(answer, Answer::Unannounced(_));
+    let (status, body, sent) = match answer {
         Answer::Good(body) => (200, body.clone(), body.len()),
         Answer::Half(body) => (200, body.clone(), body.len() / 2),
+        Answer::Unannounced(body) => (200, body.clone(), body.len()),
         Answer::Status(status) => (status, Vec::new(), 0),
     };
-    write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    let length = if is_announced { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+    write!(stream, "HTTP/1.1 {status} X\r\n{length}Connection: close\r\n\r\n")?;
     stream.write_all(&body[..sent])
 }
 
@@ -215,4 +221,37 @@ fn two_at_once_fetch_once() {
         }
     });
     assert_eq!(server.asked(), 4);
+}
+
+/// Without a length there is no telling that a body was cut off, but its content tells.
+#[test]
+fn a_body_of_unknown_length_that_is_cut_off_is_tried_again() {
+    let (fixture, dir) = (Fixture::new(), tempdir().unwrap());
+    let server = Server::with_first(&fixture, |body, before| match before {
+        0 => Answer::Unannounced(body[..body.len() / 2].to_vec()),
+        1 => Answer::Unannounced(Vec::new()),
+        _ => Answer::Unannounced(body),
+    });
+    assert_eq!(fetch(&fixture, dir.path(), &[&server]).origin, Origin::Idx);
+    assert_eq!(server.asked(), 6);
+
+    // What stays cut is named by the mirror and by the file's own name; what is whole but other is not asked for again.
+    let dir = tempdir().unwrap();
+    let half = Server::with_first(&fixture, |body, _| Answer::Unannounced(body[..body.len() / 2].to_vec()));
+    let mut other = fixture.idx[0].clone();
+    other[100] ^= 1;
+    let wrong = Server::with_first(&fixture, move |_, _| Answer::Unannounced(gzip(&other)));
+    let mnist = fetch(&fixture, dir.path(), &[&half, &wrong]);
+    assert_eq!(mnist.origin, Origin::Synthetic);
+    let note = mnist.notes.join("\n");
+    assert!(
+        note.contains(&format!("{}train-images.gz: train-images.gz is not a whole gzip file", half.base)),
+        "{note}"
+    );
+    assert!(
+        note.contains(&format!("{}train-images.gz: train-images.gz (decompressed) has sha256", wrong.base)),
+        "{note}"
+    );
+    assert!(!note.contains(".part-"), "{note}");
+    assert_eq!((half.asked(), wrong.asked()), (3, 1));
 }

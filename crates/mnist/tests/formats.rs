@@ -117,6 +117,44 @@ fn npy_refuses_everything_else() {
     assert!(npy::write(Vec::new(), &[1_i64], &[u64::MAX, 2]).is_err());
 }
 
+/// As NumPy before 1.14 pads it, with longs of Python 2, and with the lengths of versions 2 and 3.
+#[test]
+fn npy_of_other_versions_is_read() {
+    let elements: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    let file = |version: &[u8; 2], dict: &str, align: usize| {
+        let prefix = if version[0] == 1 { 10 } else { 12 };
+        let text = (prefix + dict.len() + 1).next_multiple_of(align) - prefix;
+        let len = (text as u32).to_le_bytes();
+        let text = format!("{dict:<0$}\n", text - 1);
+        [b"\x93NUMPY", &version[..], &len[..prefix - 8], text.as_bytes(), &elements].concat()
+    };
+    let plain = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+    let long = "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }";
+    for dict in [plain, long] {
+        for align in [16, 64] {
+            for version in [[1, 0], [2, 0], [3, 0]] {
+                let file = file(&version, dict, align);
+                let read = npy::read::<f32>(&file[..], &[2, 3]).unwrap_or_else(|e| panic!("{e}"));
+                assert_eq!(read, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+                assert!(matches!(npy::read::<f32>(&file[..], &[3, 2]), Err(NpyError::Header { .. })));
+            }
+        }
+    }
+    for (dict, align, version) in [
+        (plain, 16, [4, 0]),
+        (plain, 1, [1, 0]),
+        ("{'descr': '<f4', 'fortran_order': FalseL, 'shape': (2, 3), }", 16, [1, 0]),
+        ("{'descr': '>f4', 'fortran_order': False, 'shape': (2, 3), }", 16, [1, 0]),
+        ("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 16, [1, 0]),
+    ] {
+        let file = file(&version, dict, align);
+        assert!(matches!(npy::read::<f32>(&file[..], &[2, 3]), Err(NpyError::Header { .. })), "{dict}");
+    }
+    // A length without end asks for no memory.
+    let hostile = [&b"\x93NUMPY\x02\x00\xf4\xff\xff\xff"[..], &[b' '; 100]].concat();
+    assert!(matches!(npy::read::<f32>(&hostile[..], &[2, 3]), Err(NpyError::Header { .. })));
+}
+
 /// x (2, 3), y (2,) and two more pairs.
 fn small_pickle() -> Vec<u8> {
     let x: Vec<u8> = (0..6).flat_map(|i| (i as f32 / 256.0).to_le_bytes()).collect();

@@ -220,3 +220,143 @@ fn writers_wait_for_each_other() {
         assert_eq!(receive.recv_timeout(Duration::from_secs(20)), Ok(Origin::Idx));
     });
 }
+
+/// Whatever lies beside good files, they are used, and it is named.
+#[test]
+fn a_good_copy_beside_a_bad_one_is_used() {
+    let fixture = Fixture::new();
+    let manifest = fixture.manifest(&[]);
+    let good = gzip(&fixture.idx[0]);
+    let bad: [&[u8]; 4] = [b"", b"<html>not here</html>", &good[..good.len() / 2], &gzip(b"something else")];
+    for bytes in bad {
+        for explicit in [false, true] {
+            let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+            for (name, bytes) in NAMES.iter().zip(&fixture.idx) {
+                fs::write(source.path().join(name), bytes).unwrap();
+            }
+            fs::write(source.path().join("train-images.gz"), bytes).unwrap();
+            let mnist = match explicit {
+                true => prepare(&manifest, dir.path(), Some(source.path())).unwrap(),
+                false => prepare(&manifest, source.path(), None).unwrap(),
+            };
+            assert_eq!(mnist.origin, Origin::Idx);
+            let [note] = &mnist.notes[..] else { panic!("{:?}", mnist.notes) };
+            assert!(note.contains("train-images.gz"), "{note}");
+        }
+    }
+}
+
+#[test]
+fn a_good_pickle_beside_bad_files_is_used() {
+    let fixture = Fixture::new();
+    let manifest = fixture.manifest(&[]);
+    let one = |write: &dyn Fn(&Path)| {
+        let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+        fs::write(source.path().join("mnist.pkl"), &fixture.pickle).unwrap();
+        write(source.path());
+        let mnist = prepare(&manifest, dir.path(), Some(source.path())).unwrap();
+        assert_eq!(mnist.origin, Origin::Pickle);
+        assert!(!mnist.notes.is_empty());
+        mnist.notes.join("\n")
+    };
+    // A bad pickle, and IDX files that are too few or damaged.
+    let notes = one(&|dir| fs::write(dir.join("mnist.pkl.gz"), gzip(&fixture.pickle[..2000])).unwrap());
+    assert!(notes.contains("mnist.pkl.gz"), "{notes}");
+    let notes = one(&|dir| fs::write(dir.join("test-labels"), &fixture.idx[3]).unwrap());
+    assert!(notes.contains("no train-images.gz"), "{notes}");
+    let notes = one(&|dir| {
+        fixture.write_idx(dir);
+        fs::write(dir.join("train-images.gz"), b"damaged").unwrap();
+    });
+    assert!(notes.contains("train-images.gz holds 7 bytes"), "{notes}");
+}
+
+/// torchvision's folders, and those of an archiver that unpacks each file into one.
+#[test]
+fn files_are_found_where_other_programs_keep_them() {
+    let fixture = Fixture::new();
+    let manifest = fixture.manifest(&[]);
+    for below in ["MNIST/raw", "raw", "MNIST", "mnist"] {
+        let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+        let place = source.path().join(below);
+        fs::create_dir_all(&place).unwrap();
+        fixture.write_idx(&place);
+        assert_eq!(
+            prepare(&manifest, dir.path(), Some(source.path())).unwrap().origin,
+            Origin::Idx,
+            "{below}"
+        );
+        // As the data folder itself, too.
+        assert_eq!(prepare(&manifest, source.path(), None).unwrap().origin, Origin::Idx, "{below}");
+    }
+    let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+    for (name, bytes) in NAMES.iter().zip(&fixture.idx) {
+        fs::create_dir(source.path().join(name)).unwrap();
+        fs::write(source.path().join(name).join(name), bytes).unwrap();
+    }
+    assert_eq!(prepare(&manifest, dir.path(), Some(source.path())).unwrap().origin, Origin::Idx);
+}
+
+/// The names with a dot before `idx`.
+#[test]
+fn dotted_names_are_read() {
+    let fixture = Fixture::new();
+    let mut manifest = fixture.manifest(&[]);
+    let files = &mut manifest.files;
+    let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+    let entries =
+        [&mut files.train_images, &mut files.train_labels, &mut files.test_images, &mut files.test_labels];
+    for (entry, bytes) in entries.into_iter().zip(&fixture.idx) {
+        entry.name += "-idx-ubyte";
+        fs::write(source.path().join(entry.name.replace("-idx", ".idx")), bytes).unwrap();
+    }
+    assert_eq!(prepare(&manifest, dir.path(), Some(source.path())).unwrap().origin, Origin::Idx);
+}
+
+/// A folder in which neither the lock nor the arrays can be written.
+#[test]
+fn what_cannot_be_stored_is_used_all_the_same() {
+    let fixture = Fixture::new();
+    let manifest = fixture.manifest(&[]);
+    let blocked = |dir: &Path| {
+        // Not by permissions, which the administrator does not have to heed.
+        fs::create_dir(dir.join(".lock")).unwrap();
+        for origin in ["idx", "pickle", "synthetic"] {
+            fs::write(dir.join(origin), b"a file").unwrap();
+        }
+    };
+    for (write, origin) in [(true, Origin::Idx), (false, Origin::Synthetic)] {
+        let dir = tempdir().unwrap();
+        blocked(dir.path());
+        if write {
+            fixture.write_idx(dir.path());
+        }
+        let mnist = prepare(&manifest, dir.path(), None).unwrap();
+        assert_eq!(mnist.origin, origin);
+        let notes = mnist.notes.join("\n");
+        assert!(notes.contains("not locked") && notes.contains("not stored"), "{notes}");
+    }
+    // A folder that cannot even be made; the files are elsewhere.
+    let (source, dir) = (tempdir().unwrap(), tempdir().unwrap());
+    fixture.write_idx(source.path());
+    fs::write(dir.path().join("file"), b"").unwrap();
+    let mnist = prepare(&manifest, &dir.path().join("file/data"), Some(source.path())).unwrap();
+    assert_eq!(mnist.origin, Origin::Idx);
+}
+
+#[test]
+fn unfinished_files_of_a_killed_process_are_removed() {
+    let fixture = Fixture::new();
+    let manifest = fixture.manifest(&[]);
+    let dir = tempdir().unwrap();
+    fixture.write_idx(dir.path());
+    fs::create_dir(dir.path().join("idx")).unwrap();
+    for name in [".part-aB3dE9", ".part-Zz0000", "idx/.part-q1w2e3"] {
+        fs::write(dir.path().join(name), b"half").unwrap();
+    }
+    let mnist = prepare(&manifest, dir.path(), None).unwrap();
+    assert_eq!(mnist.origin, Origin::Idx);
+    assert!(tree(dir.path()).iter().all(|file| !file.contains(".part-")), "{:?}", tree(dir.path()));
+    let notes = mnist.notes.join("\n");
+    assert!(notes.contains("removed 3 unfinished files"), "{notes}");
+}

@@ -14,12 +14,33 @@
 //! assert!(c.iter().all(|&x| x == 400.0));
 //! # Ok::<(), matmul_parallel::Error>(())
 //! ```
+//! # Where there are no threads
+//!
+//! Where rayon's pool cannot be started (a limit on threads or memory), and in a child of `fork`, which has none of its
+//! parent's threads, the calling thread computes: slower, with the same bits. The child of a process in which
+//! another thread was calling this crate for the first time, or was in the C library, may find their locks held, as with
+//! every library.
+//!
+//! # Locks
+//!
+//! A thread of the pool that waits for a piece of its product may run another task meanwhile, as in every rayon program. A
+//! task that holds a lock across a product can so come to run one that waits for the same lock, on the same thread, for ever.
+//! Inside tasks of rayon (`spawn`, `join`, parallel iterators) hold no lock across a product, or use a kernel of one thread
+//! there ([`Parallel::simd`], or [`Simd`] itself). Outside of the pool, on threads of your own, a lock is no danger.
+//!
+//! # Memory
+//!
+//! Each thread keeps the memory of its packed blocks for its next product; [`release_memory`] frees it and says how much
+//! it is.
 #![forbid(unsafe_code)]
+
+mod pool;
 
 use matmul_blocked::{Engines, Join};
 use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
 use matmul_simd::Simd;
 
+pub use matmul_blocked::release_memory;
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 
 /// Rayon's threads, for any engine.
@@ -42,7 +63,7 @@ impl Rayon {
 
 impl Join for Rayon {
     fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(rayon::current_num_threads)
+        self.threads.unwrap_or_else(|| if pool::is_there() { rayon::current_num_threads() } else { 1 })
     }
 
     fn outside(&self) -> bool {
@@ -50,7 +71,12 @@ impl Join for Rayon {
     }
 
     fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
-        rayon::join(a, b);
+        if pool::is_there() {
+            rayon::join(a, b);
+        } else {
+            a();
+            b();
+        }
     }
 }
 

@@ -164,19 +164,21 @@ unsafe impl Transpose<f64> for F64x8 {
     }
 }
 
-/// The engines, if this CPU has AVX-512F and AVX-512VL, and AVX2 for packing and for products with a vector.
+/// The engines, if this CPU has AVX-512F and AVX-512VL, and AVX2 and FMA for packing and for products with a vector.
+/// Each is asked for: AVX-512F brings its own multiply-adds, not those of 256 bits and of scalars.
 pub(crate) fn engines() -> Option<&'static Engines> {
     static ENGINES: Engines = Engines { f32: &F32, f64: &F64 };
     let has = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx2");
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma");
     has.then_some(&ENGINES)
 }
 
 engine! {
     F32: Engine<f32> = run_f32;
     facts Isa::Avx512.facts::<f32>();
-    features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
+    features [#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]];
     vector F32x16, across F32x8;
     tile f32_12x32_avx512, rows 16 12 8;
     columns [2 3 4 5 6 7 8 9 10];
@@ -186,7 +188,7 @@ engine! {
 engine! {
     F64: Engine<f64> = run_f64;
     facts Isa::Avx512.facts::<f64>();
-    features [#[target_feature(enable = "avx512f,avx512vl,avx2")]];
+    features [#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]];
     vector F64x8, across F64x4;
     tile f64_12x16_avx512, rows 16 12 8;
     columns [2 3 4 5 6 7 8 9 10];

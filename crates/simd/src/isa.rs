@@ -25,11 +25,13 @@ impl fmt::Display for UnknownIsa {
 
 impl std::error::Error for UnknownIsa {}
 
+/// Names are not case-sensitive.
 impl FromStr for Isa {
     type Err = UnknownIsa;
 
     fn from_str(name: &str) -> Result<Self, UnknownIsa> {
-        Isa::ALL.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| UnknownIsa(name.into()))
+        let is_meant = |isa: &Isa| isa.name().eq_ignore_ascii_case(name);
+        Isa::ALL.iter().copied().find(is_meant).ok_or_else(|| UnknownIsa(name.into()))
     }
 }
 
@@ -54,7 +56,9 @@ impl Isa {
 }
 
 fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    // What is not Unicode is no name, which the error then says.
+    let value = std::env::var_os(name)?.to_string_lossy().trim().to_owned();
+    (!value.is_empty()).then_some(value)
 }
 
 /// Applies the two environment variables. Names in `require` that are no instruction set (`blas`) are the
@@ -99,6 +103,20 @@ mod tests {
         let last = *Isa::ALL.last().unwrap();
         assert_eq!(choose(None, None, |_| true), Ok(last));
         assert_eq!(choose(some("portable"), None, |_| true), Ok(Isa::Portable));
+    }
+
+    #[test]
+    fn names_are_not_case_sensitive() {
+        for &isa in Isa::ALL {
+            let name = isa.name();
+            for name in [name.to_owned(), name.to_uppercase(), name[..1].to_uppercase() + &name[1..]] {
+                assert_eq!(name.parse(), Ok(isa));
+                assert_eq!(choose(Some(name.clone()), None, |_| true), Ok(isa));
+                assert!(
+                    choose(None, Some(name), |isa| isa == Isa::Portable).is_err() || isa == Isa::Portable
+                );
+            }
+        }
     }
 
     #[test]

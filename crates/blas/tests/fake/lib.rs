@@ -90,3 +90,44 @@ extern "C" fn get_parallel() -> c_int {
 extern "C" fn get_parallel_serial() -> c_int {
     0
 }
+
+/// As GCC's crtfastmath does it: flush-to-zero from the moment of loading.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod fast_math {
+    use core::hint::black_box;
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    static FLUSHED: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn set() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: exceptions masked, FTZ and DAZ set.
+        unsafe {
+            core::arch::asm!("ldmxcsr [{}]", in(reg) &0x9fc0u32, options(nostack, readonly));
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the bit FZ.
+        unsafe {
+            core::arch::asm!("msr fpcr, {}", in(reg) 1u64 << 24, options(nomem, nostack));
+        }
+        let half = black_box(f32::MIN_POSITIVE) * black_box(0.5);
+        FLUSHED.store(half.to_bits() == 0, Ordering::SeqCst);
+    }
+
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static SET: extern "C" fn() = set;
+
+    #[unsafe(export_name = "mode_openblas_get_config")]
+    extern "C" fn config() -> *const c_char {
+        match FLUSHED.load(Ordering::SeqCst) {
+            true => c"OpenBLAS 0.0.4 flushed".as_ptr(),
+            false => c"OpenBLAS 0.0.4".as_ptr(),
+        }
+    }
+}
+
+export_gemm!(s_mode, "mode_cblas_sgemm", f32, c_int);
+export_gemm!(d_mode, "mode_cblas_dgemm", f64, c_int);

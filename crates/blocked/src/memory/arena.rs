@@ -1,14 +1,16 @@
-//! Memory for packed blocks: one reusable buffer per thread and purpose, so that a warm call allocates nothing.
+//! Memory for packed blocks: one reusable buffer per thread and purpose, so that a warm call allocates nothing. What
+//! threads keep is bounded by the sizes of blocks, and [`release_memory`] frees it.
 //!
 //! A buffer is *taken out* of its thread's slot and put back when the lease ends. It is never borrowed across a
 //! join: a stealing thread may start another product in the middle of this one, finds the slot empty, and
 //! allocates a buffer of its own.
 
 use core::alloc::Layout;
-use core::cell::Cell;
 use core::marker::PhantomData;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use std::alloc::{alloc, dealloc, handle_alloc_error};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a buffer is for: one product packs a block of B and, while it is in use, panels of A.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +27,73 @@ const LINE: usize = 64;
 /// 1024 TLB entries.
 const HUGE: usize = 2 << 20;
 
+/// The free buffers of a thread, a boxed [`Buffer`] or null for each purpose. Whoever swaps one out owns it: the thread for
+/// a product, or [`release_memory`].
+#[derive(Default)]
+struct Slots([AtomicPtr<Buffer>; SLOTS]);
+
+impl Slots {
+    fn swap(&self, slot: usize, buffer: Option<Box<Buffer>>) -> Option<Box<Buffer>> {
+        let new = buffer.map_or(ptr::null_mut(), Box::into_raw);
+        let old = self.0[slot].swap(new, Ordering::AcqRel);
+        // SAFETY: what is in a slot came out of a box here, and is taken out once.
+        (!old.is_null()).then(|| unsafe { Box::from_raw(old) })
+    }
+
+    fn clear(&self) {
+        for slot in 0..SLOTS {
+            drop(self.swap(slot, None));
+        }
+    }
+}
+
+/// The slots of all threads that live.
+static ALL: Mutex<Vec<Arc<Slots>>> = Mutex::new(Vec::new());
+
+/// Locked for a few instructions that cannot panic.
+fn all_threads() -> MutexGuard<'static, Vec<Arc<Slots>>> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The slots of a thread, in the list of all while it lives.
+struct Own(Arc<Slots>);
+
+impl Own {
+    fn new() -> Self {
+        let slots = Arc::new(Slots::default());
+        all_threads().push(slots.clone());
+        Self(slots)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        all_threads().retain(|slots| !Arc::ptr_eq(slots, &self.0));
+        self.0.clear();
+    }
+}
+
 thread_local! {
-    static FREE: [Cell<Option<Buffer>>; SLOTS] = const { [const { Cell::new(None) }; SLOTS] };
+    static FREE: Own = Own::new();
+}
+
+/// Frees the memory for packed blocks that threads keep for their next product.
+///
+/// A thread that has multiplied keeps, while it lives, one block of B, of at most 8 MiB (a share of the last cache), and panels
+/// of A or sums of some hundred KiB. This frees those of every thread that is not in the middle of a product; the
+/// others keep theirs. The next product of a thread allocates again. It may be called at any time and from any thread.
+///
+/// ```
+/// use matmul_blocked::{Blocked, Kernel, MatMut, MatRef};
+///
+/// let (a, b, mut c) = (vec![1.0f32; 300 * 300], vec![2.0; 300 * 300], vec![0.0; 300 * 300]);
+/// let (a, b) = (MatRef::from_row_major(&a, 300, 300)?, MatRef::from_col_major(&b, 300, 300)?);
+/// Blocked::new().gemm(1.0, a, b, 0.0, MatMut::from_row_major(&mut c, 300, 300)?)?;
+/// matmul_blocked::release_memory();
+/// # Ok::<(), matmul_blocked::Error>(())
+/// ```
+pub fn release_memory() {
+    all_threads().iter().for_each(|slots| slots.clear());
 }
 
 pub(crate) struct Buffer {
@@ -35,19 +102,23 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    pub(crate) fn new(bytes: usize) -> Self {
-        let align = if bytes >= HUGE { HUGE } else { LINE };
-        // 4 KiB granules keep buffers of slightly different products reusable for each other.
-        let size = bytes.next_multiple_of(4096);
-        let layout = Layout::from_size_align(size, align).expect("a block is bounded by the cache sizes");
-        // SAFETY: size is at least 4096.
-        let ptr = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+    /// Of at least so many bytes, if there is memory for them.
+    pub(crate) fn new(bytes: usize) -> Option<Self> {
+        let layout = Self::layout(bytes)?;
+        // SAFETY: its size is at least 4096.
+        let ptr = NonNull::new(unsafe { alloc(layout) })?;
         #[cfg(all(target_os = "linux", not(miri)))]
-        if align == HUGE {
+        if layout.align() == HUGE {
             // SAFETY: the range is ours and freshly allocated; the call is a hint, its failure changes nothing.
-            unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
+            unsafe { libc::madvise(ptr.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };
         }
-        Self { ptr, layout }
+        Some(Self { ptr, layout })
+    }
+
+    /// Whole pages, so that buffers of slightly different products are reusable for each other.
+    fn layout(bytes: usize) -> Option<Layout> {
+        let align = if bytes >= HUGE { HUGE } else { LINE };
+        Layout::from_size_align(bytes.max(1).checked_next_multiple_of(4096)?, align).ok()
     }
 
     pub(crate) fn as_ptr(&self) -> *mut u8 {
@@ -62,9 +133,16 @@ impl Drop for Buffer {
     }
 }
 
+/// A new buffer, where a product cannot go on without one: as `Vec` has it, whoever has no memory for a few MiB ends.
+fn buffer(bytes: usize) -> Buffer {
+    Buffer::new(bytes).unwrap_or_else(|| {
+        handle_alloc_error(Buffer::layout(bytes).expect("a block is bounded by the cache sizes"))
+    })
+}
+
 /// A buffer for `len` elements, uninitialised, 64-byte aligned, returned to its thread when dropped.
 pub(crate) struct Lease<T> {
-    buffer: Option<Buffer>,
+    buffer: Option<Box<Buffer>>,
     slot: Slot,
     _elements: PhantomData<*mut T>,
 }
@@ -73,11 +151,11 @@ impl<T> Lease<T> {
     pub(crate) fn take(slot: Slot, len: usize) -> Self {
         let bytes = len * size_of::<T>();
         let buffer = FREE
-            .try_with(|free| free[slot as usize].take())
+            .try_with(|free| free.0.swap(slot as usize, None))
             .ok()
             .flatten()
             .filter(|buffer| buffer.layout.size() >= bytes)
-            .unwrap_or_else(|| Buffer::new(bytes.max(1)));
+            .unwrap_or_else(|| Box::new(buffer(bytes)));
         Self { buffer: Some(buffer), slot, _elements: PhantomData }
     }
 
@@ -91,7 +169,7 @@ impl<T> Drop for Lease<T> {
     fn drop(&mut self) {
         let buffer = self.buffer.take();
         // While the thread ends its slots are gone; the buffer is then simply freed.
-        let _ = FREE.try_with(|free| free[self.slot as usize].set(buffer));
+        let _ = FREE.try_with(|free| drop(free.0.swap(self.slot as usize, buffer)));
     }
 }
 
@@ -99,8 +177,12 @@ impl<T> Drop for Lease<T> {
 mod tests {
     use super::*;
 
+    /// One test releases what another counts on.
+    static ALONE: Mutex<()> = Mutex::new(());
+
     #[test]
     fn a_buffer_is_reused_and_a_nested_lease_gets_its_own() {
+        let _alone = ALONE.lock();
         let mut first = Lease::<f32>::take(Slot::A, 1000);
         let mut nested = Lease::<f32>::take(Slot::A, 1000);
         assert_ne!(first.as_mut_ptr(), nested.as_mut_ptr());
@@ -109,6 +191,50 @@ mod tests {
         drop(first);
         assert_eq!(Lease::<f32>::take(Slot::A, 900).as_mut_ptr(), address);
         assert_eq!(address as usize % LINE, 0);
+    }
+
+    /// Free buffers of all threads that have asked for one here.
+    fn kept(of: &[&Arc<Slots>]) -> usize {
+        let slots = of.iter().flat_map(|slots| &slots.0);
+        slots.filter(|slot| !slot.load(Ordering::SeqCst).is_null()).count()
+    }
+
+    #[test]
+    fn idle_threads_give_their_buffers_back() {
+        let _alone = ALONE.lock();
+        let (idle, busy) = (std::sync::Barrier::new(3), std::sync::Barrier::new(3));
+        let slots = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            // One waits with its buffers free, the other with one in use.
+            for in_use in [false, true] {
+                let (idle, busy, slots) = (&idle, &busy, &slots);
+                scope.spawn(move || {
+                    drop(Lease::<f32>::take(Slot::A, 1000));
+                    let mut lease = Lease::<f32>::take(Slot::B, 1000);
+                    let address = lease.as_mut_ptr();
+                    // SAFETY: the lease has room for 1000.
+                    unsafe { address.write(1.5) };
+                    let lease = in_use.then_some(lease);
+                    slots.lock().unwrap().push(FREE.with(|free| free.0.clone()));
+                    idle.wait();
+                    busy.wait();
+                    // SAFETY: the lease lives, and the element was written.
+                    assert!(lease.is_none_or(|_| unsafe { address.read() } == 1.5));
+                });
+            }
+            idle.wait();
+            let found = slots.lock().unwrap().clone();
+            let found: Vec<_> = found.iter().collect();
+            // A and B of the one, A of the other.
+            assert_eq!(kept(&found), 3);
+            release_memory();
+            assert_eq!(kept(&found), 0);
+            assert!(found.iter().all(|slots| all_threads().iter().any(|other| Arc::ptr_eq(slots, other))));
+            busy.wait();
+        });
+        let ended = slots.into_inner().unwrap();
+        assert!(ended.iter().all(|slots| !all_threads().iter().any(|other| Arc::ptr_eq(slots, other))));
+        assert_eq!(kept(&ended.iter().collect::<Vec<_>>()), 0);
     }
 
     #[test]

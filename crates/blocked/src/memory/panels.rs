@@ -83,21 +83,21 @@ unsafe impl<T: Sync> Sync for PackedB<T> {}
 impl<T: Element> PackedB<T> {
     /// Packs B for panels of `width` columns by `pack`.
     ///
-    /// # Panics
-    /// If its k · n elements, n rounded up to whole panels, do not fit in memory.
+    /// # Errors
+    /// [`Error::TooLarge`] if there is no memory for its k · n elements, n rounded up to whole panels.
     ///
     /// # Safety
     /// The CPU has the instructions of `pack`.
-    pub(crate) unsafe fn new(pack: PackFn<T>, width: usize, b: MatRef<'_, T>) -> Self {
+    pub(crate) unsafe fn new(pack: PackFn<T>, width: usize, b: MatRef<'_, T>) -> Result<Self, Error> {
         let (k, n) = b.shape();
-        let len = n.checked_next_multiple_of(width).and_then(|padded| padded.checked_mul(k));
-        let bytes = len.and_then(|len| (len + SLACK).checked_mul(size_of::<T>()));
-        let bytes = bytes.filter(|&bytes| bytes <= isize::MAX as usize / 2);
-        let buffer = Buffer::new(bytes.expect("a packed matrix has more elements than memory"));
+        let buffer = packed_bytes::<T>(k, n, width).and_then(Buffer::new);
+        let buffer = buffer.ok_or(Error::TooLarge { nrows: k, ncols: n, element: size_of::<T>() })?;
         let packed = Self { buffer, k, n, width, _elements: PhantomData };
-        // SAFETY: the whole of B; the buffer has padded * k elements and the slack; the caller's promise.
-        unsafe { packed.panels().fill(pack, b, all(k), all(n)) };
-        packed
+        if k > 0 && n > 0 {
+            // SAFETY: the whole of B; the buffer has padded * k elements and the slack; the caller's promise.
+            unsafe { packed.panels().fill(pack, b, all(k), all(n)) };
+        }
+        Ok(packed)
     }
 
     /// Rows of B.
@@ -115,11 +115,20 @@ impl<T: Element> PackedB<T> {
         self.width
     }
 
-    /// The whole as one block.
+    /// The whole as one block, if there are elements.
     pub(crate) fn panels(&self) -> Panels<T> {
         let padded = self.n.next_multiple_of(self.width);
         Panels { ptr: self.buffer.as_ptr().cast(), width: self.width, padded, corner: (0, 0), first: 0 }
     }
+}
+
+/// Bytes of a packed B, n rounded up to whole panels, and of the slack behind it; None if more than can be addressed.
+fn packed_bytes<T>(k: usize, n: usize, width: usize) -> Option<usize> {
+    let len = match k == 0 || n == 0 {
+        true => 0,
+        false => n.checked_next_multiple_of(width)?.checked_mul(k)?,
+    };
+    len.checked_add(SLACK)?.checked_mul(size_of::<T>())
 }
 
 impl<T> core::fmt::Debug for PackedB<T> {
@@ -156,6 +165,8 @@ impl<'a, T: Element> PackedProblem<'a, T> {
         if m > 0 && b.n > 0 && k > 0 && alpha != T::Out::ZERO {
             return Ok(Some(Self { alpha, a, b, beta, c, epilogue }));
         }
+        // So many rows of nothing would take as many steps.
+        let m = if b.n == 0 { 0 } else { m };
         for i in 0..m {
             for j in 0..b.n {
                 let zero = T::Out::ZERO;

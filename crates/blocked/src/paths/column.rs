@@ -9,7 +9,7 @@ use matmul_core::{Element, K_CHUNK};
 use super::update::fold_run;
 use crate::memory::arena::{Lease, Slot};
 use crate::raw::{Raw, Span, all};
-use crate::vector::Operand;
+use crate::vector::{Operand, fused};
 
 /// Columns of A that are read side by side.
 const STEPS: usize = 8;
@@ -95,7 +95,7 @@ unsafe fn fold<T: Element, V: Operand<T>>(t: &Raw<T>, sums: *mut T::Out, i: Span
         }
         for l in 0..i.len {
             let c = c.wrapping_offset(l as isize * t.c_rs);
-            *c = fold.apply(t.alpha, *sums.wrapping_add(l), || *c);
+            *c = fold.apply_by(fused::<T::Out, V>, t.alpha, *sums.wrapping_add(l), || *c);
         }
     }
 }

@@ -9,7 +9,7 @@ use matmul_core::{Element, Fold};
 
 use crate::plan::{DOT_ROWS as ROWS, DOT_VECTORS as VECTORS};
 use crate::raw::Raw;
-use crate::vector::Vector;
+use crate::vector::{Vector, fused};
 
 /// Computes the product. Call it from a function with the vector's target features.
 ///
@@ -73,7 +73,7 @@ unsafe fn elements<T: Element<Out = T>, V: Vector<T>, const R: usize>(t: &Raw<T>
             for &more in &sums[1..] {
                 sum = more.mul_add(V::splat(T::ONE), sum);
             }
-            *c = Fold::first(t.beta).apply(t.alpha, sum.sum(), || *c);
+            *c = Fold::first(t.beta).apply_by(fused::<T, V>, t.alpha, sum.sum(), || *c);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::update::{Run, read_c, write_c};
 use crate::engine::{Engine, RowsFn};
 use crate::plan::GROUPS;
 use crate::raw::{Raw, Span, all};
-use crate::vector::{MAX_LANES, Transpose, prefetch};
+use crate::vector::{MAX_LANES, Transpose, Vector, fused, prefetch};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
 pub const MAX_COLUMNS: usize = 10;
@@ -152,7 +152,7 @@ pub unsafe fn rows<T: Element, V: Transpose<T>, const N: usize, const G: usize, 
 /// # Safety
 /// As for [`rows`]; there are `height` sums for each of the n columns.
 #[inline(always)]
-pub unsafe fn rest<T: Element>(t: &Raw<T>, p: Span, sums: *mut T::Out, height: usize) {
+pub unsafe fn rest<T: Element, V: Vector<T::Out>>(t: &Raw<T>, p: Span, sums: *mut T::Out, height: usize) {
     for j in 0..t.n {
         for l in 0..height {
             // SAFETY: the caller's promise.
@@ -162,7 +162,7 @@ pub unsafe fn rest<T: Element>(t: &Raw<T>, p: Span, sums: *mut T::Out, height: u
                 let mut value = *sum;
                 for q in p.at..p.end() {
                     let b = t.b.wrapping_offset(q as isize * t.b_rs + j as isize * t.b_cs);
-                    value = (*row.wrapping_add(q)).mul_add(*b, value);
+                    value = fused::<T, V>(*row.wrapping_add(q), *b, value);
                 }
                 *sum = value;
             }
