@@ -23,7 +23,7 @@ const EXTERNAL: [(&str, &[&str]); 10] = [
     ("matmul", &["rayon"]),
     ("matmul-einsum", &["ndarray", "thiserror"]),
     // Linked for every architecture, and by old compilers.
-    ("matmul-report", &["serde", "serde_json", "thiserror"]),
+    ("matmul-report", &["serde", "serde_json", "strsim", "thiserror"]),
     ("matmul-certify", &["libc", "serde_json"]),
 ];
 
