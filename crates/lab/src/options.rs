@@ -8,9 +8,12 @@ mod conform;
 mod data;
 mod error;
 mod lesson;
+mod out;
+mod values;
 
 pub use bench::Bench;
 pub use conform::{Cases, Conform, Depth};
 pub use data::Data;
 pub use error::OptionsError;
 pub use lesson::Lesson;
+pub use out::claim;

@@ -13,7 +13,9 @@ mod figures;
 #[cfg(test)]
 mod fixtures;
 pub mod groups;
+mod journal;
 mod machine;
+mod nearest;
 mod owner;
 pub mod publish;
 mod record;
@@ -25,7 +27,9 @@ pub mod stats;
 
 pub use dtype::{Dtype, UnknownDtype};
 pub use groups::ShapeError;
+pub use journal::{Entry, Journal, JournalError};
 pub use machine::{ASSUMED_CACHES, Cache, Machine};
+pub use nearest::nearest;
 pub use owner::Owner;
 pub use record::{Checked, Record, RecordError};
 pub use roofline::{Level, Limit, limit};

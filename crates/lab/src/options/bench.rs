@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use matmul_report::{Dtype, Shape, groups};
 
 use super::data::Data;
 use super::error::OptionsError;
+use super::values::{PATIENCE, dtypes, rounds, seconds};
 use crate::catalogue::names;
 use crate::machine::affinity;
 
@@ -41,11 +41,17 @@ pub struct Bench {
     #[arg(long, value_name = "PATH[:prefix]")]
     pub blas_lib: Vec<String>,
     /// Most rounds of a cell
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = rounds)]
     pub rounds: usize,
     /// Most seconds of a cell; large ones get two to eight times as many
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
     pub cell: f64,
+    /// Most seconds that a library in a process of its own may be silent; large products get more
+    #[arg(long, default_value_t = PATIENCE, value_name = "SECONDS", value_parser = seconds)]
+    pub patience: f64,
+    /// Go on with a run that was ended, from the journal in its folder
+    #[arg(long)]
+    pub resume: bool,
     /// Do not run the conformance kit first; each timed result is checked all the same
     #[arg(long)]
     pub skip_conform: bool,
@@ -55,17 +61,6 @@ pub struct Bench {
     /// Folder of report.json and report.md
     #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
     pub out: PathBuf,
-}
-
-/// The names that help lists, as types.
-fn dtypes() -> impl TypedValueParser<Value = Dtype> {
-    PossibleValuesParser::new(Dtype::ALL.map(Dtype::name)).try_map(|name| name.parse::<Dtype>())
-}
-
-/// A positive number of seconds that a [`std::time::Duration`] can hold.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if seconds > 0.0 && seconds < 1e6 { Ok(seconds) } else { Err("expected 0 to 1e6 seconds".into()) }
 }
 
 impl Bench {

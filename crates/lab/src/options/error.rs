@@ -22,4 +22,12 @@ pub enum OptionsError {
         /// The CPUs.
         max: usize,
     },
+    /// A folder of `--out` that takes no files.
+    #[error("no results can be written to {dir}: {why}")]
+    Out {
+        /// The folder.
+        dir: String,
+        /// What the system says.
+        why: String,
+    },
 }

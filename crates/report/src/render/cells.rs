@@ -2,12 +2,13 @@
 
 use super::numbers::{number, time, times};
 use super::table::Table;
+use crate::roofline::Limit;
 use crate::schema::{Cell, Outcome, Row, Summary};
 
 /// What the columns mean; printed once, and at the head of `report.md`.
 pub const LEGEND: &str = "\
-best: fastest sample; quiet: median of the samples between two canaries within 3% of the run's best canary
-(~ marks fewer than 5 of them); median and quartiles: of all samples; n quiet: how many were quiet, of how many. All in GFLOP/s = 2mnk / time,
+best: fastest sample; quiet: median of the samples between two canaries within 3% of a free core's and in which the
+thread was not switched out (~ marks fewer than 5 of them); median and quartiles: of all samples; n quiet: how many were quiet, of how many. All in GFLOP/s = 2mnk / time,
 for products with a vector in GB/s = bytes of A, B and C / time. call: time of a call in the fastest sample; over: what of it
 exceeds flops / limit. % limit, x naive and x peer compare best samples. limit: the lower of the FMA peak and
 intensity x read bandwidth of the level that holds A, B and C. x peer: against the best peer or BLAS in the same table.
@@ -32,7 +33,8 @@ pub fn cell_title(cell: &Cell) -> String {
             let reason =
                 if limit.memory_bound { format!("{} bandwidth", limit.level) } else { "FMA peak".into() };
             let (unit, scale) = unit(cell);
-            format!("{title}: limit {} {unit} ({reason})", number(limit.gflops * scale))
+            let beaten = if limit.exceeded { ", which a kernel beat: no limit" } else { "" };
+            format!("{title}: limit {} {unit} ({reason}{beaten})", number(limit.gflops * scale))
         }
     }
 }
@@ -71,10 +73,18 @@ fn figures(cell: &Cell, s: &Summary) -> Vec<String> {
         format!("{}/{}", s.quiet, s.samples),
         time(best),
         over,
-        format!("{:.0}%", 100.0 * s.of_limit),
+        share(s, cell.limit.as_ref()),
         times(s.times_naive),
         times(s.times_peer),
     ]
+}
+
+/// The share of the limit. Of one that is none there is no share.
+pub(crate) fn share(s: &Summary, limit: Option<&Limit>) -> String {
+    match limit {
+        Some(limit) if limit.exceeded => "-".into(),
+        _ => format!("{:.0}%", 100.0 * s.of_limit),
+    }
 }
 
 fn remark(row: &Row) -> String {

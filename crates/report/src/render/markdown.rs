@@ -37,6 +37,9 @@ pub fn machine_lines(report: &Report) -> Vec<String> {
 /// `report.md`.
 pub fn markdown(report: &Report) -> String {
     let mut text = String::from("# Matrix multiplication: measured\n\n");
+    if let Some(partial) = &report.partial {
+        text += &format!("**Partial: {partial}, after {} cells.**\n\n", report.cells.len());
+    }
     for line in machine_lines(report) {
         text += &format!("- {line}\n");
     }
@@ -67,6 +70,14 @@ pub fn markdown(report: &Report) -> String {
 mod tests {
     use super::*;
     use crate::fixtures::fixed;
+
+    #[test]
+    fn a_part_of_a_run_says_so_first() {
+        let report = Report { partial: Some("ended by SIGTERM".into()), ..fixed() };
+        let text = markdown(&report);
+        assert!(text.contains("measured\n\n**Partial: ended by SIGTERM, after 1 cells.**\n"), "{text}");
+        assert!(!markdown(&fixed()).contains("Partial"));
+    }
 
     #[test]
     fn markdown_has_every_part() {
