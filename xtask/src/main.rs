@@ -9,6 +9,7 @@ mod asan;
 mod asm;
 mod blas;
 mod bochs;
+mod compare;
 mod conform;
 mod cross;
 mod folders;
@@ -47,12 +48,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Measure every kernel on this machine, on MNIST, after checking it
+    #[command(after_help = options::Bench::EXIT_STATUS)]
     Bench {
         #[command(flatten)]
         blas: Linked,
         #[command(flatten)]
         options: options::Bench,
     },
+    /// Compare two runs of bench: what is faster, what is slower, what cannot be told
+    Compare(compare::Options),
     /// Check every kernel against the conformance kit
     Conform {
         #[command(flatten)]
@@ -123,6 +127,8 @@ enum Error {
     Metadata { found: String },
     #[error("results could not be printed: {source}")]
     Output { source: io::Error },
+    #[error("the comparison as JSON: {0}")]
+    Json(serde_json::Error),
     #[error(transparent)]
     Options(#[from] options::OptionsError),
     #[error("cannot write {}: {source}", path.display())]
@@ -166,6 +172,7 @@ fn main() -> ExitCode {
 fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
     match task {
         Task::Bench { blas, options } => bench(blas, &options, given),
+        Task::Compare(options) => compare::run(&options),
         Task::Conform { emulation, options, .. } if emulation.is_asked_for() => {
             conform::run(&emulation, options.out)
         }

@@ -34,7 +34,10 @@ fn help_says_what_there_is() {
     assert_eq!(status, Some(0));
     assert!(stdout.contains("Usage: cargo xtask <COMMAND>") && stdout.contains("bench"), "{stdout}");
     for (task, options) in [
-        ("bench", &["--blas <BLAS>", "--quick", "--from", "[possible values: f32, f64]"][..]),
+        (
+            "bench",
+            &["--blas <BLAS>", "--quick", "--from", "[possible values: f32, f64]", "Exit status: 0"][..],
+        ),
         ("conform", &["--blas <BLAS>", "--plan", "--target <TRIPLE>", "--emulate", "--publish"]),
         ("lesson", &["--blas <BLAS>", "--update", "--from"]),
     ] {

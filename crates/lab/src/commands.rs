@@ -29,6 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure every kernel, after checking it
+    #[command(after_help = Bench::EXIT_STATUS)]
     Bench(Bench),
     /// Check every kernel against the conformance kit
     Conform(Conform),

@@ -17,6 +17,7 @@ pub(crate) struct JournalFile {
     path: PathBuf,
     /// `None` once the disk has refused a line: a journal with a gap is none.
     file: Option<File>,
+    paused: bool,
 }
 
 impl JournalFile {
@@ -42,7 +43,7 @@ impl JournalFile {
             let cut = file.set_len(old.len as u64).and_then(|()| file.seek(SeekFrom::End(0)));
             cut.map_err(Error::io(&path))?;
             *report = Report { machine: report.machine.clone(), ..old.report };
-            return Ok(Self { path, file: Some(file) });
+            return Ok(Self { path, file: Some(file), paused: false });
         }
         if let Some(old) = old.ok().filter(|old| !old.report.cells.is_empty()) {
             let kept = dir.join(format!("journal-{}.jsonl", old.report.started));
@@ -53,7 +54,7 @@ impl JournalFile {
             );
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(Error::io(&path))?;
-        let mut journal = Self { path, file: Some(file) };
+        let mut journal = Self { path, file: Some(file), paused: false };
         let asked = asked.to_owned();
         journal.add(&Entry::Run { report: Box::new(report.clone()), asked });
         Ok(journal)
@@ -61,7 +62,7 @@ impl JournalFile {
 
     /// Adds what is finished, down to the disk. If that fails, it is said once, and the run goes on without.
     pub(crate) fn add(&mut self, entry: &Entry) {
-        let Some(file) = &mut self.file else { return };
+        let Some(file) = self.file.as_mut().filter(|_| !self.paused) else { return };
         let written = serde_json::to_string(entry).map_err(io::Error::from).and_then(|mut line| {
             line.push('\n');
             file.write_all(line.as_bytes())?;
@@ -71,6 +72,11 @@ impl JournalFile {
             tell!("the journal ends here, and the run goes on: {}: {err}", self.path.display());
             self.file = None;
         }
+    }
+
+    /// Takes nothing down any more: what comes is measured to confirm, and all that is to be kept is here.
+    pub(crate) fn pause(&mut self) {
+        self.paused = true;
     }
 
     /// Takes it away: all that it holds is in the report.

@@ -4,6 +4,7 @@
 //! same arguments again. What can be wrong without a kernel at hand is found by the first.
 
 mod bench;
+mod compare;
 mod conform;
 mod data;
 mod error;
@@ -12,6 +13,7 @@ mod out;
 mod values;
 
 pub use bench::Bench;
+pub use compare::{Against, Baseline, read};
 pub use conform::{Cases, Conform, Depth};
 pub use data::Data;
 pub use error::OptionsError;

@@ -45,6 +45,45 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     assert!(markdown.contains("## 3x5x7 f64, 1 thread") && text(&out.stdout).contains("naive-loops"));
 }
 
+/// Whether the machine is quiet enough to say it or not: the status is what the counts say.
+#[test]
+fn a_baseline_that_was_faster_is_a_regression_if_it_can_be_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--skip-conform", "--shapes", "16,24", "--kernels", "simd", "--dtype", "f32"];
+    assert!(bench(dir.path(), &args).status.success());
+    let (path, mut report) = (dir.path().join("baseline.json"), json(&dir.path().join("report.json")));
+    for cell in report["cells"].as_array_mut().unwrap() {
+        let samples = cell["rows"][0]["samples"].as_array_mut().unwrap();
+        let first = samples[0].clone();
+        samples.resize(20, first);
+        for sample in samples {
+            let canary = sample["canary"][0].clone();
+            sample["seconds"] = (sample["seconds"].as_f64().unwrap() / 10.0).into();
+            (sample["canary"][1], sample["switched"]) = (canary, 0.into());
+        }
+    }
+    fs::write(&path, report.to_string()).unwrap();
+    let mut command = lab();
+    command
+        .args(["bench", "--threads", "1", "--cell", "0.1", "--fail-on-regression", "--out"])
+        .arg(dir.path());
+    let out = command.args(args).arg("--baseline").arg(&path).output().unwrap();
+    let stdout = text(&out.stdout);
+    let rows = stdout.lines().find_map(|line| line.strip_prefix("rows: ")).unwrap();
+    assert!(
+        stdout.contains(&format!("Against {}:", path.display())) && rows.contains("0 FASTER, 0 SAME"),
+        "{rows}"
+    );
+    assert_eq!(out.status.code(), Some(i32::from(!rows.starts_with("0 SLOWER"))), "{rows}");
+    // The cells that were measured again are there once.
+    assert_eq!(json(&dir.path().join("report.json"))["cells"].as_array().unwrap().len(), 2);
+
+    fs::write(&path, "{}").unwrap();
+    let out = bench(dir.path(), &["--baseline", path.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("no report.json: missing field `schema`"), "{}", text(&out.stderr));
+}
+
 #[test]
 fn what_cannot_run_is_a_row() {
     let dir = tempfile::tempdir().unwrap();

@@ -41,7 +41,7 @@ fn cells(dir: &Path) -> Vec<Value> {
 fn told(child: &mut Child, mut enough: impl FnMut(usize) -> bool) -> usize {
     let mut count = 0;
     for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
-        count += usize::from(line.contains(" f32, 1 thread: limit"));
+        count += usize::from(line.contains(" f32 on 1: "));
         if enough(count) {
             break;
         }

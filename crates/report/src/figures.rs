@@ -12,16 +12,8 @@ const NAIVE: &str = "naive-loops";
 impl Report {
     /// Computes every figure that follows from samples. Cells may be added and this called again.
     pub fn finish(&mut self) {
-        let mut canaries: Vec<((Dtype, usize), Vec<f64>)> = Vec::new();
-        for index in 0..self.cells.len() {
-            let setting = (self.cells[index].dtype, self.cells[index].threads);
-            if !canaries.iter().any(|(known, _)| *known == setting) {
-                canaries.push((setting, Vec::new()));
-            }
-            if let Some((_, readings)) = canaries.iter_mut().find(|(known, _)| *known == setting) {
-                readings.extend(self.cells[index].canaries());
-                self.summarise_cell(index, stats::free_canary(readings));
-            }
+        for (index, free_canary) in self.free_canaries().into_iter().enumerate() {
+            self.summarise_cell(index, free_canary);
             self.limit_cell(index);
         }
         for index in 0..self.cells.len() {
@@ -29,7 +21,24 @@ impl Report {
         }
     }
 
-    /// The same for the last cell alone, as far as it is known: cells to come may raise its limit.
+    /// For each cell the canary of a free core, as far as the run knew when it had measured it: what comes later changes
+    /// no verdict on what was before.
+    pub(crate) fn free_canaries(&self) -> Vec<f64> {
+        let mut canaries: Vec<((Dtype, usize), Vec<f64>)> = Vec::new();
+        let cells = self.cells.iter().map(|cell| {
+            let setting = (cell.dtype, cell.threads);
+            let known = canaries.iter().position(|(known, _)| *known == setting);
+            let index = known.unwrap_or(canaries.len());
+            if known.is_none() {
+                canaries.push((setting, Vec::new()));
+            }
+            canaries[index].1.extend(cell.canaries());
+            stats::free_canary(&canaries[index].1)
+        });
+        cells.collect()
+    }
+
+    /// [`Report::finish`] for the last cell alone, as far as it is known: cells to come may raise its limit.
     pub fn finish_last(&mut self) {
         let Some(index) = self.cells.len().checked_sub(1) else { return };
         let readings = self.canaries(self.cells[index].dtype, self.cells[index].threads);
@@ -73,8 +82,6 @@ impl Report {
         self.cells[index].limit = Some(limit);
     }
 
-    /// What the core of a sample was like is judged by what the run knew when it had measured the cell: what comes later
-    /// changes no verdict on what was before.
     fn summarise_cell(&mut self, index: usize, free_canary: f64) {
         let cell = &mut self.cells[index];
         for row in &mut cell.rows {

@@ -2,13 +2,18 @@
 
 mod cells;
 mod checks;
+mod comparison;
 mod markdown;
 mod numbers;
+mod screen;
 mod table;
 mod tables;
 
 pub use cells::{LEGEND, cell_table, cell_title};
 pub use checks::checks_table;
+pub use comparison::comparison;
 pub use markdown::{machine_lines, markdown};
+pub(crate) use screen::parts as first_screen_parts;
+pub use screen::{cell_line, first_screen};
 pub use table::Table;
 pub use tables::{failures_table, limits_table};

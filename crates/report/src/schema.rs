@@ -174,6 +174,43 @@ pub struct Summary {
     pub times_peer: Option<f64>,
 }
 
+/// Why a text is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It is no JSON, or lacks a field.
+    #[error("no report.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is of another version.
+    #[error("a report.json of version {found}, expected {expected}", expected = SCHEMA)]
+    Schema {
+        /// Its version.
+        found: u32,
+    },
+}
+
+impl Report {
+    /// Reads one, and computes its figures where it has the samples.
+    ///
+    /// # Errors
+    /// [`ReportError`] if the text is none of this version.
+    pub fn from_json(text: &str) -> Result<Self, ReportError> {
+        /// Looked at first: another version may lack any field.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let Version { schema: found } = serde_json::from_str(text)?;
+        if found != SCHEMA {
+            return Err(ReportError::Schema { found });
+        }
+        let mut report: Self = serde_json::from_str(text)?;
+        if report.cells.iter().flat_map(|cell| &cell.rows).any(|row| !row.samples.is_empty()) {
+            report.finish();
+        }
+        Ok(report)
+    }
+}
+
 impl Sample {
     /// Whether nothing else had the core: by the canaries around it, which an equal share of the CPU leaves alone where
     /// they are short, and by the system's own count of switches, which knows nothing of other guests.

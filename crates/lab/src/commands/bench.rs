@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use matmul_mnist::Mnist;
-use matmul_report::{Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, render};
+use matmul_report::compare::Comparison;
+use matmul_report::{Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, html, render};
 
 use crate::catalogue::names;
 use crate::catalogue::registry::{self, Chosen, Entry, Libraries};
@@ -17,68 +18,104 @@ use crate::machine::steal::StealClock;
 use crate::measure::cell::Effort;
 use crate::measure::memory;
 use crate::measure::survey::{Request, Survey};
-use crate::options::{Bench, claim};
+use crate::options::{Baseline, Bench, claim};
 use crate::output;
 use crate::{say, tell, terminal};
 
 /// What `--quick` may take until its last cell is done.
 const QUICK: Duration = Duration::from_secs(50);
 
-/// Runs the command. `Ok(false)` if one of our kernels failed.
+/// Runs the command. `Ok(false)` if one of our kernels failed, or if anything is slower and that is to be a failure.
 pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
     let started = Instant::now();
-    let patience = Duration::from_secs_f64(options.patience);
     if !options.list {
         claim(&options.out)?;
     }
-    let libraries = trial::libraries(&options.blas_lib, patience)?;
+    let libraries = trial::libraries(&options.blas_lib, patience(options))?;
     let chosen = Chosen { names: options.kernels.clone(), filter: options.filter.clone() };
     chosen.check(&registry::names(&libraries))?;
-    let (shapes, threads) = (options.shapes()?, options.thread_counts()?);
+    let (threads, baseline) = (options.thread_counts()?, options.baseline()?);
     if options.list {
         let list = names::list(&threads, |threads| listed(&libraries, threads));
         terminal::out(format_args!("{list}"));
         return Ok(true);
     }
-    let (shapes, notes) = that_fit(options, shapes)?;
-    let mnist = images(options, &shapes)?;
-    let mut report = empty_report(options, detect(), mnist.as_ref());
-    report.notes.extend(notes);
-    report.notes.extend(one_cpu(options, &report.machine));
-    report.notes.iter().for_each(|note| tell!("note: {note}"));
-    let journal = JournalFile::open(&options.out, &mut report, &asked(options, &threads), options.resume)?;
-    // What was there to load and to fetch ends by itself; from here on there is something to save.
-    interrupt::listen().map_err(Error::io("signals"))?;
-    let blas_lib = options.blas_lib.clone();
-    let request = Request { report, journal, libraries, chosen, shapes, mnist, blas_lib, patience };
+    let mut survey = Survey::new(request(options, libraries, chosen, &threads)?);
     let settings: Vec<(usize, Dtype)> =
         threads.iter().flat_map(|&t| options.dtype.iter().map(move |&d| (t, d))).collect();
-    let mut survey = Survey::new(request);
     let deadline = options.quick.then(|| started + QUICK);
     let steal = StealClock::now();
-    let result = measure(&mut survey, &settings, options, deadline);
+    let result = measure(&mut survey, &settings, options, deadline)
+        .and_then(|()| baseline.as_ref().map(|baseline| against(baseline, &mut survey)).transpose());
     let (mut report, journal) = survey.finish();
     report.machine.steal = StealClock::now().zip(steal).map(|(now, then)| now.since(then));
     report.seconds += started.elapsed().as_secs_f64();
     report.partial = result.as_ref().err().map(ToString::to_string);
-    finish(&report, journal, options, result)?;
-    Ok(!own_failed(&report))
+    let compared = finish(&report, journal, options, result)?;
+    if let (Some(path), Some(compared)) = (&options.baseline, &compared) {
+        say!("\nAgainst {}:\n{}", path.display(), render::comparison(compared, options.verbose));
+    }
+    let regression = compared.is_some_and(|compared| compared.has_regression());
+    Ok(!own_failed(&report) && !(options.against.fail_on_regression && regression))
+}
+
+fn patience(options: &Bench) -> Duration {
+    Duration::from_secs_f64(options.patience)
+}
+
+/// Gets all that a survey needs; from then on there is something to save, and a signal ends nothing by itself.
+fn request(
+    options: &Bench,
+    libraries: Libraries,
+    chosen: Chosen,
+    threads: &[usize],
+) -> Result<Request, Error> {
+    let (shapes, too_large) = that_fit(options, options.shapes()?)?;
+    let mnist = images(options, &shapes)?;
+    let mut report = empty_report(options, detect(), mnist.as_ref());
+    report.notes.extend(too_large);
+    report.notes.extend(one_cpu(options, &report.machine));
+    report.notes.iter().for_each(|note| tell!("note: {note}"));
+    let journal = JournalFile::open(&options.out, &mut report, &asked(options, threads), options.resume)?;
+    interrupt::listen().map_err(Error::io("signals"))?;
+    Ok(Request {
+        report,
+        journal,
+        libraries,
+        chosen,
+        shapes,
+        mnist,
+        blas_lib: options.blas_lib.clone(),
+        patience: patience(options),
+        verbose: options.verbose,
+    })
+}
+
+/// Holds the run against a baseline. What is slower is measured once more before it is called so.
+fn against(baseline: &Baseline, survey: &mut Survey) -> Result<Comparison, Error> {
+    let mut compared = baseline.compare(survey.report());
+    let cells = compared.slower_cells();
+    if !cells.is_empty() {
+        let again = survey.again(&cells)?;
+        compared.confirm(&baseline.compare(&again));
+    }
+    Ok(compared)
 }
 
 /// Writes what there is, whatever ended the run.
-fn finish(
+fn finish<T>(
     report: &Report,
     journal: JournalFile,
     options: &Bench,
-    result: Result<(), Error>,
-) -> Result<(), Error> {
+    result: Result<T, Error>,
+) -> Result<T, Error> {
     if report.cells.is_empty() {
         journal.remove();
         return result;
     }
     write(report, options)?;
     match result {
-        Ok(()) => journal.remove(),
+        Ok(_) => journal.remove(),
         Err(_) => tell!("the report is of what was done until then; the same command with --resume goes on"),
     }
     result
@@ -218,17 +255,21 @@ fn empty_report(options: &Bench, machine: Machine, mnist: Option<&Mnist>) -> Rep
 
 /// Prints what is not printed yet, and writes the files.
 fn write(report: &Report, options: &Bench) -> Result<(), Error> {
-    for line in render::machine_lines(report) {
-        say!("{line}");
+    if options.verbose {
+        render::machine_lines(report).iter().for_each(|line| say!("{line}"));
+        report.notes.iter().for_each(|note| say!("Note: {note}"));
+        say!("\nLimits measured, GFLOP/s:\n{}\n{}\n", render::limits_table(report).text(), render::LEGEND);
     }
-    for note in &report.notes {
-        say!("Note: {note}");
-    }
-    say!("\nLimits measured, GFLOP/s:\n{}\n{}\n", render::limits_table(report).text(), render::LEGEND);
     output::write(&options.out.join("report.md"), &render::markdown(report))?;
+    output::write(&options.out.join("report.html"), &html(report))?;
     let json = options.out.join("report.json");
     output::write(&json, &serde_json::to_string(report)?)?;
-    say!("{} and report.md, {:.0} s", json.display(), report.seconds);
+    say!(
+        "\n{}\n{}, report.md and report.html, {:.0} s",
+        render::first_screen(report),
+        json.display(),
+        report.seconds
+    );
     Ok(())
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct Survey {
     mnist: Option<Mnist>,
     blas_lib: Vec<String>,
     patience: Duration,
+    verbose: bool,
     random: Random,
     rates: Rates,
     progress: Progress,
@@ -77,6 +78,8 @@ pub(crate) struct Request {
     pub(crate) mnist: Option<Mnist>,
     pub(crate) blas_lib: Vec<String>,
     pub(crate) patience: Duration,
+    /// Whether the terminal gets the table of each cell, or a line.
+    pub(crate) verbose: bool,
 }
 
 /// An element type on a number of threads, while its cells are measured.
@@ -91,7 +94,8 @@ struct Bench<'a, T> {
 impl Survey {
     /// What was found before is in `request.report`, and is not done again.
     pub(crate) fn new(request: Request) -> Self {
-        let Request { report, journal, libraries, chosen, shapes, mnist, blas_lib, patience } = request;
+        let Request { report, journal, libraries, chosen, shapes, mnist, blas_lib, patience, verbose } =
+            request;
         Self {
             random: Random::new(report.seed),
             rates: Rates::default(),
@@ -107,6 +111,7 @@ impl Survey {
             mnist,
             blas_lib,
             patience,
+            verbose,
         }
     }
 
@@ -217,7 +222,7 @@ impl Survey {
         entries.iter().map(worker).collect()
     }
 
-    /// Measures one cell and prints its table.
+    /// Measures one cell and prints what was found.
     fn cell<T: Real>(&mut self, shape: &Shape, bench: &mut Bench<'_, T>) -> Result<(), Error> {
         interrupt::check()?;
         let (steal, began, threads) = (StealClock::now(), Instant::now(), bench.pool.threads());
@@ -244,7 +249,8 @@ impl Survey {
         self.add(Line::Cell(Box::new(Cell { shape, dtype, threads, fma, steal, limit: None, rows })));
         self.report.finish_last();
         let cell = &self.report.cells[self.report.cells.len() - 1];
-        self.progress.print(&format!("{}\n{}", render::cell_title(cell), render::cell_table(cell).text()));
+        let table = || format!("{}\n{}", render::cell_title(cell), render::cell_table(cell).text());
+        self.progress.print(&if self.verbose { table() } else { render::cell_line(cell) });
         Ok(())
     }
 
@@ -306,6 +312,35 @@ impl Survey {
             expected: self.rates.expected::<T>(entry.name(), shape),
             sampling: Sampling::cold(),
         }
+    }
+
+    /// What was found, with its figures.
+    pub(crate) fn report(&mut self) -> &Report {
+        self.report.finish();
+        &self.report
+    }
+
+    /// The same with these cells measured once more instead, which leaves no trace but their lines in the terminal.
+    pub(crate) fn again(&mut self, cells: &[(&str, Dtype, usize)]) -> Result<Report, Error> {
+        let before = self.report.clone();
+        let settings: Vec<(Dtype, usize)> =
+            self.report.settings.iter().map(|s| (s.dtype, s.threads)).collect();
+        let (shapes, deadline) = (self.shapes.clone(), self.deadline.take());
+        self.journal.pause();
+        self.report.cells.retain(|cell| !cells.contains(&(&cell.shape.name, cell.dtype, cell.threads)));
+        let mut result = Ok(());
+        for (dtype, threads) in settings {
+            let is_one = |shape: &&Shape| cells.contains(&(&shape.name, dtype, threads));
+            self.shapes = shapes.iter().filter(is_one).cloned().collect();
+            result = result.and_then(|()| match dtype {
+                Dtype::F32 => self.setting::<f32>(threads),
+                Dtype::F64 => self.setting::<f64>(threads),
+            });
+        }
+        (self.shapes, self.deadline) = (shapes, deadline);
+        let mut again = std::mem::replace(&mut self.report, before);
+        again.finish();
+        result.map(|()| again)
     }
 
     /// The finished report, and the journal, which is of use until the report is written.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use matmul_report::{Dtype, Shape, groups};
 
+use super::compare::{Against, Baseline};
 use super::data::Data;
 use super::error::OptionsError;
 use super::values::{PATIENCE, dtypes, rounds, seconds};
@@ -34,6 +35,9 @@ pub struct Bench {
     /// Only rows with this in their kernel/shape/dtype/threads, as in faer/64x64x64/f32/1
     #[arg(long, value_name = "PART")]
     pub filter: Option<String>,
+    /// Print the table of each cell, the machine and the limits, which are in report.md anyway
+    #[arg(long, short)]
+    pub verbose: bool,
     /// List kernels and shapes, and measure nothing
     #[arg(long)]
     pub list: bool,
@@ -52,18 +56,29 @@ pub struct Bench {
     /// Go on with a run that was ended, from the journal in its folder
     #[arg(long)]
     pub resume: bool,
+    /// Compare with this report.json, and measure again what is slower
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// What it is compared with.
+    #[command(flatten)]
+    pub against: Against,
     /// Do not run the conformance kit first; each timed result is checked all the same
     #[arg(long)]
     pub skip_conform: bool,
     /// Seed of the operands and of the order of the kernels
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Folder of report.json and report.md
+    /// Folder of report.json, report.md and report.html
     #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
     pub out: PathBuf,
 }
 
 impl Bench {
+    /// What help says at its end.
+    pub const EXIT_STATUS: &str = "Exit status: 0, all is well; 1, a kernel of ours failed, or with --fail-on-regression anything \
+                                   is SLOWER; 2, the run could not be carried out; 130 and 143, ended by Ctrl-C or SIGTERM, \
+                                   with a report of what was done.";
+
     /// Finds what is wrong without a kernel at hand.
     ///
     /// # Errors
@@ -71,7 +86,16 @@ impl Bench {
     pub fn check(&self) -> Result<(), OptionsError> {
         names::check(&self.kernels, &self.blas_lib)?;
         self.shapes()?;
+        self.baseline()?;
         self.thread_counts().map(drop)
+    }
+
+    /// What the run is compared with, if with anything.
+    ///
+    /// # Errors
+    /// [`OptionsError::Report`] for a file that is no report.
+    pub fn baseline(&self) -> Result<Option<Baseline>, OptionsError> {
+        self.baseline.as_deref().map(|path| self.against.baseline(path)).transpose()
     }
 
     /// The shapes that are asked for.

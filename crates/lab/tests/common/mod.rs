@@ -23,7 +23,7 @@ pub(crate) fn json(path: &Path) -> Value {
 
 /// A few rounds on one thread, on shapes that need no images.
 pub(crate) fn bench(out: &Path, args: &[&str]) -> Command {
-    let fixed = ["bench", "--quick", "--rounds", "3", "--threads", "1", "--out"];
+    let fixed = ["bench", "--verbose", "--quick", "--rounds", "3", "--threads", "1", "--out"];
     let mut command = lab();
     command.args(fixed).arg(out).args(args);
     command

@@ -1,6 +1,7 @@
 //! A report as Markdown, and the facts at its head.
 
 use super::cells::{LEGEND, cell_table, cell_title};
+use super::screen::first_screen_markdown;
 use super::tables::{details_table, failures_table, limits_table, overview};
 use crate::machine::Cache;
 use crate::schema::Report;
@@ -40,6 +41,7 @@ pub fn markdown(report: &Report) -> String {
     if let Some(partial) = &report.partial {
         text += &format!("**Partial: {partial}, after {} cells.**\n\n", report.cells.len());
     }
+    text += &first_screen_markdown(report);
     for line in machine_lines(report) {
         text += &format!("- {line}\n");
     }
@@ -83,6 +85,7 @@ mod tests {
     fn markdown_has_every_part() {
         let text = markdown(&fixed());
         for part in [
+            "**Link matmul: ",
             "CPU: a CPU",
             "Note: a note",
             "## Limits measured",
