@@ -199,6 +199,11 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
 
 /// A list installs nothing, and neither help nor lists nor wrong arguments build anything.
 fn bench(blas: Linked, options: &options::Bench, given: &ArgMatches) -> Result<u8, Error> {
+    if let Some(path) = &options.render {
+        let out = folders::is_named(given, "out").then_some(options.out.as_path());
+        terminal::out(format_args!("{}", options::redraw(path, out)?));
+        return Ok(0);
+    }
     options.check()?;
     let install = !options.list && !options.data.offline && names::wants_blas(&options.kernels);
     let linked = Blas::decide(blas.blas, install)?;

@@ -73,6 +73,39 @@ fn the_status_says_what_was_asked_for() {
 }
 
 #[test]
+fn an_earlier_run_is_drawn_again() {
+    let dir = Folder(std::env::temp_dir().join(format!("matmul-render-{}", std::process::id())));
+    fs::create_dir_all(&dir.0).expect("a writable folder");
+    let record = "../benches/record/2026-11-24-epyc-zen4-2core/report.json";
+    let record = Path::new(env!("CARGO_MANIFEST_DIR")).join(record);
+    let draw = |file: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["bench", "--render"]).arg(file).arg("--out").arg(&dir.0).env("CARGO", "no-such-cargo");
+        let out = command.output().expect("xtask starts");
+        (out.status.code(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    let (status, text) = draw(&record);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("Link matmul: in f32, 1 thread it is the fastest, or as fast, in "), "{text}");
+    for name in ["report.md", "report.html", "report.csv"] {
+        assert!(fs::read_to_string(dir.0.join(name)).expect(name).contains("50000x784x10"), "{name}");
+    }
+    // Of a run that was ended there is a journal, with a last line that is not whole.
+    let report: Report =
+        Report::from_json(&fs::read_to_string(&record).expect("the record")).expect("a report");
+    let (cells, empty) = (report.cells.clone(), Report { cells: Vec::new(), ..report });
+    let run = serde_json::json!({ "run": { "report": empty, "asked": "all" } });
+    let cell = serde_json::json!({ "cell": cells[0] });
+    let journal = dir.0.join("journal.jsonl");
+    fs::write(&journal, format!("{run}\n{cell}\n{{\"cell\":")).expect("a writable folder");
+    let (status, text) = draw(&journal);
+    assert!(
+        status == Some(0) && text.contains("the run is partial, the run was ended, after 1 cells"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_no_report_is_named() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let (status, stdout, stderr) = compare(&[manifest, manifest]);

@@ -112,6 +112,7 @@ fn a_wrong_argument_is_named() {
         (&["bench", "--cell", "0"], &["expected 0 to 1e6 seconds"]),
         (&["bench", "--shapes", "mnist,50000x784"], &["\"50000x784\"; nearest: 50000x784x10, ", "--list"]),
         (&["bench", "--list", "--shapes", "5x5"], &["\"5x5\""]),
+        (&["bench", "--filter", "(simd"], &["(simd", "--filter <REGEX>"]),
         (&["bench", "--rounds", "0"], &["expected 1 to 1000000 rounds"]),
         (&["bench", "--blas", "none", "--out", "/dev/null/x"], &["no results can be written to /dev/null/x"]),
         (&["conform", "--blas", "none", "--out", "/dev/null"], &["no results can be written to /dev/null"]),

@@ -10,6 +10,7 @@ mod data;
 mod error;
 mod lesson;
 mod out;
+mod redraw;
 mod values;
 
 pub use bench::Bench;
@@ -19,3 +20,4 @@ pub use data::Data;
 pub use error::OptionsError;
 pub use lesson::Lesson;
 pub use out::claim;
+pub use redraw::redraw;

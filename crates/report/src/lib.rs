@@ -12,6 +12,7 @@ mod class;
 pub mod compare;
 mod dtype;
 mod figures;
+mod files;
 #[cfg(test)]
 mod fixtures;
 pub mod groups;
@@ -31,6 +32,7 @@ pub mod stats;
 
 pub use class::Class;
 pub use dtype::{Dtype, UnknownDtype};
+pub use files::files;
 pub use groups::ShapeError;
 pub use html::html;
 pub use journal::{Entry, Journal, JournalError};

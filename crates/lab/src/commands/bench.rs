@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use matmul_mnist::Mnist;
 use matmul_report::compare::Comparison;
-use matmul_report::{Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, html, render};
+use matmul_report::{Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, files, render};
 
 use crate::catalogue::names;
 use crate::catalogue::registry::{self, Chosen, Entry, Libraries};
@@ -18,7 +18,7 @@ use crate::machine::steal::StealClock;
 use crate::measure::cell::Effort;
 use crate::measure::memory;
 use crate::measure::survey::{Request, Survey};
-use crate::options::{Baseline, Bench, claim};
+use crate::options::{Baseline, Bench, claim, redraw};
 use crate::output;
 use crate::{say, tell, terminal};
 
@@ -28,6 +28,10 @@ const QUICK: Duration = Duration::from_secs(50);
 /// Runs the command. `Ok(false)` if one of our kernels failed, or if anything is slower and that is to be a failure.
 pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
     let started = Instant::now();
+    if let Some(path) = &options.render {
+        terminal::out(format_args!("{}", redraw(path, None)?));
+        return Ok(true);
+    }
     if !options.list {
         claim(&options.out)?;
     }
@@ -56,7 +60,8 @@ pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
         say!("\nAgainst {}:\n{}", path.display(), render::comparison(compared, options.verbose));
     }
     let regression = compared.is_some_and(|compared| compared.has_regression());
-    Ok(!own_failed(&report) && !(options.against.fail_on_regression && regression))
+    let fails = own_failed(&report) || (regression && options.against.fail_on_regression);
+    Ok(!fails)
 }
 
 fn patience(options: &Bench) -> Duration {
@@ -161,7 +166,7 @@ fn asked(options: &Bench, threads: &[usize]) -> String {
     let words =
         |items: &[&dyn ToString]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",");
     let quick = if options.quick { ", quick" } else { "" };
-    let filter = options.filter.as_ref().map_or_else(String::new, |part| format!(", filter {part}"));
+    let filter = options.filter.as_ref().map_or_else(String::new, |regex| format!(", filter {regex}"));
     format!(
         "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{filter}{quick}",
         list("kernels", &options.kernels),
@@ -260,12 +265,13 @@ fn write(report: &Report, options: &Bench) -> Result<(), Error> {
         report.notes.iter().for_each(|note| say!("Note: {note}"));
         say!("\nLimits measured, GFLOP/s:\n{}\n{}\n", render::limits_table(report).text(), render::LEGEND);
     }
-    output::write(&options.out.join("report.md"), &render::markdown(report))?;
-    output::write(&options.out.join("report.html"), &html(report))?;
+    for (name, text) in files(report) {
+        output::write(&options.out.join(name), &text)?;
+    }
     let json = options.out.join("report.json");
     output::write(&json, &serde_json::to_string(report)?)?;
     say!(
-        "\n{}\n{}, report.md and report.html, {:.0} s",
+        "\n{}\n{} and beside it report.md, report.html and report.csv, {:.0} s",
         render::first_screen(report),
         json.display(),
         report.seconds

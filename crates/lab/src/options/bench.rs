@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use matmul_report::{Dtype, Shape, groups};
+use regex_lite::Regex;
 
 use super::compare::{Against, Baseline};
 use super::data::Data;
@@ -32,9 +33,12 @@ pub struct Bench {
     /// Thread counts; else one and all
     #[arg(long, value_delimiter = ',', value_name = "COUNTS")]
     pub threads: Vec<usize>,
-    /// Only rows with this in their kernel/shape/dtype/threads, as in faer/64x64x64/f32/1
-    #[arg(long, value_name = "PART")]
-    pub filter: Option<String>,
+    /// Only rows whose kernel/shape/dtype/threads, as in faer/64x64x64/f32/1, this finds
+    #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
+    pub filter: Option<Regex>,
+    /// Measure nothing; draw the report.json, or the journal, of an earlier run again, into --out or its own folder
+    #[arg(long, value_name = "FILE")]
+    pub render: Option<PathBuf>,
     /// Print the table of each cell, the machine and the limits, which are in report.md anyway
     #[arg(long, short)]
     pub verbose: bool,
@@ -68,7 +72,7 @@ pub struct Bench {
     /// Seed of the operands and of the order of the kernels
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Folder of report.json, report.md and report.html
+    /// Folder of report.json, report.md, report.html and report.csv
     #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
     pub out: PathBuf,
 }
