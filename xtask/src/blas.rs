@@ -113,6 +113,9 @@ fn install(may_install: bool) -> Result<Blas, Error> {
     }
 }
 
+/// The command that brings one on Debian.
+pub(crate) const INSTALL: &str = "apt-get install libopenblas-dev pkg-config";
+
 /// How to get a BLAS here.
 fn hint() -> &'static str {
     if cfg!(target_os = "linux") {

@@ -12,6 +12,7 @@ mod bochs;
 mod compare;
 mod conform;
 mod cross;
+mod doctor;
 mod folders;
 mod packages;
 mod plan;
@@ -66,6 +67,8 @@ enum Task {
         #[command(flatten)]
         options: options::Conform,
     },
+    /// What this machine and checkout have, what is doubtful, and what mends it
+    Doctor(doctor::Options),
     /// Climb the lesson's ladder, from three loops to BLAS
     Lesson {
         #[command(flatten)]
@@ -173,6 +176,7 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
     match task {
         Task::Bench { blas, options } => bench(blas, &options, given),
         Task::Compare(options) => compare::run(&options),
+        Task::Doctor(options) => doctor::run(&options),
         Task::Conform { emulation, options, .. } if emulation.is_asked_for() => {
             conform::run(&emulation, options.out)
         }

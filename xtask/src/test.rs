@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything once, then the SIMD kernels once per instruction set.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use matmul_simd::Isa;
@@ -9,7 +9,7 @@ use matmul_simd::Isa;
 use crate::blas::Blas;
 use crate::cross::TARGETS;
 use crate::{Error, cargo, exit_code, spawn_error};
-use matmul_lab::say;
+use matmul_lab::{say, terminal};
 
 /// The crates whose code depends on the instruction set chosen at run time.
 const ISA_CRATES: [&str; 3] = ["matmul-simd", "matmul-parallel", "matmul"];
@@ -125,8 +125,9 @@ fn execute(command: &mut Command) -> Result<Outcome, Error> {
         // Bytes, not lines: what a test prints need not be UTF-8.
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).map_err(read_error)? > 0 {
-            io::stdout().write_all(&line).map_err(read_error)?;
-            counts.add(&String::from_utf8_lossy(&line));
+            let text = String::from_utf8_lossy(&line);
+            terminal::out(format_args!("{text}"));
+            counts.add(&text);
             line.clear();
         }
     }

@@ -34,3 +34,9 @@ mod progress;
 
 #[cfg(feature = "measure")]
 pub use commands::run;
+
+/// What the system tells of this machine, and of the build; the steal time since it was started.
+pub fn machine() -> matmul_report::Machine {
+    let steal = machine::steal::StealClock::now().map(machine::steal::StealClock::share);
+    matmul_report::Machine { steal, ..machine::detect::detect() }
+}

@@ -1,6 +1,8 @@
 //! The program as it is started: options in, files and exit status out.
 
 mod common;
+#[path = "../../report/tests/validate/mod.rs"]
+mod validate;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -22,7 +24,7 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     let out = bench(dir.path(), &args);
     assert!(out.status.success(), "{}", text(&out.stderr));
     let report = json(&dir.path().join("report.json"));
-    assert_eq!(report["schema"], 2);
+    assert_eq!((report["schema"].as_u64(), validate::faults(&report)), (Some(2), Vec::new()));
     let cells = report["cells"].as_array().unwrap();
     let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["16x16x16", "3x5x7"]);

@@ -44,4 +44,5 @@ pub use roofline::{Level, Limit, limit};
 pub use schema::{
     Cell, Check, Conformance, Outcome, Report, ReportError, Row, SCHEMA, Sample, Setting, Summary,
 };
+pub use screen::{Doubt, machine_doubts};
 pub use shape::{Layout, Shape, Source};

@@ -7,6 +7,7 @@ use crate::dtype::Dtype;
 use crate::owner::Owner;
 use crate::schema::{Cell, Report, Row};
 pub(crate) use doubts::doubts;
+pub use doubts::{Doubt, machine_doubts};
 
 /// Speeds that differ by less, on one thread and on several, are the same speed: runs of one build differ by as much.
 const TIE: [f64; 2] = [0.03, 0.05];

@@ -233,14 +233,6 @@ fn empty_report(options: &Bench, machine: Machine, mnist: Option<&Mnist>) -> Rep
     if options.skip_conform {
         notes.push("the conformance kit did not run (--skip-conform)".into());
     }
-    if !machine.pinned {
-        notes.push("this system does not let threads be bound to CPUs".into());
-    }
-    for level in 1..=2 {
-        if !machine.cache_bytes(level).1 {
-            notes.push(format!("the size of the L{level} cache is assumed"));
-        }
-    }
     Report {
         schema: SCHEMA,
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()),

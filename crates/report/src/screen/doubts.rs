@@ -1,3 +1,4 @@
+use crate::machine::Machine;
 use crate::schema::{Report, Row};
 
 /// Share of stolen time from which it is mentioned.
@@ -13,6 +14,50 @@ const OTHER_CODE: [&str; 6] = [
     "MATMUL_MAX_ISA",
 ];
 
+/// Something that makes a machine doubtful, and the command that mends it, if one does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// What was found.
+    pub found: String,
+    /// A command.
+    pub mend: Option<String>,
+}
+
+fn doubt(found: String, mend: Option<String>) -> Doubt {
+    Doubt { found, mend }
+}
+
+/// What there is to doubt about a machine, whatever is measured on it.
+pub fn machine_doubts(m: &Machine) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    for variable in &m.environment {
+        let name = variable.split('=').next().unwrap_or_default();
+        if OTHER_CODE.contains(&name) {
+            let found = format!("{variable} is set: what it names may not run its best code");
+            doubts.push(doubt(found, Some(format!("unset {name}"))));
+        }
+    }
+    if let Some(steal) = m.steal.filter(|&steal| steal >= STOLEN) {
+        doubts.push(doubt(format!("{:.1} % of the time was given to other guests", 100.0 * steal), None));
+    }
+    if !matches!(m.governor.as_str(), "" | "performance") {
+        let found = format!("the frequency governor is {}, not performance", m.governor);
+        doubts.push(doubt(found, Some("cpupower frequency-set -g performance".into())));
+    }
+    if m.huge_pages.contains("[never]") {
+        let path = "/sys/kernel/mm/transparent_hugepage/enabled";
+        let found = "transparent huge pages are off: large operands take more of the TLB".to_owned();
+        doubts.push(doubt(found, Some(format!("echo madvise >{path}"))));
+    }
+    for level in (1..=2).filter(|&level| !m.cache_bytes(level).1) {
+        doubts.push(doubt(format!("the size of the L{level} cache is not told, and assumed"), None));
+    }
+    if !m.pinned {
+        doubts.push(doubt("this system does not let threads be bound to CPUs".into(), None));
+    }
+    doubts
+}
+
 /// What a reader should know before he believes a figure, a line each.
 pub(crate) fn doubts(report: &Report) -> Vec<String> {
     let m = &report.machine;
@@ -23,17 +68,7 @@ pub(crate) fn doubts(report: &Report) -> Vec<String> {
     if report.data.to_lowercase().contains("synthetic") {
         doubts.push("the data are synthetic, not MNIST".to_owned());
     }
-    for variable in &m.environment {
-        if OTHER_CODE.iter().any(|name| variable.split('=').next() == Some(name)) {
-            doubts.push(format!("{variable} is set: what it names may not run its best code"));
-        }
-    }
-    if let Some(steal) = m.steal.filter(|&steal| steal >= STOLEN) {
-        doubts.push(format!("{:.1} % of the time was given to other guests", 100.0 * steal));
-    }
-    if !matches!(m.governor.as_str(), "" | "performance") {
-        doubts.push(format!("the frequency governor is {}, not performance", m.governor));
-    }
+    doubts.extend(machine_doubts(m).into_iter().map(|doubt| doubt.found));
     if let Some(threads) = report.settings.iter().map(|s| s.threads).max().filter(|&t| t > m.affinity.len()) {
         doubts.push(format!("{threads} threads on {} CPUs", m.affinity.len()));
     }
@@ -80,6 +115,7 @@ mod tests {
         report.machine.environment = vec!["OPENBLAS_CORETYPE=Haswell".into(), "OMP_NUM_THREADS=2".into()];
         report.machine.steal = Some(0.03);
         report.machine.governor = "powersave".into();
+        report.machine.huge_pages = "always madvise [never]".into();
         report.cells[0].fma = vec![1.0];
         report.finish();
         let text = doubts(&report).join("\n");
@@ -89,6 +125,8 @@ mod tests {
             "OPENBLAS_CORETYPE=Haswell is set",
             "3.0 % of the time",
             "powersave",
+            "huge pages are off",
+            "the size of the L1 cache is not told",
             "1 threads on 0 CPUs",
             "wrong failed",
             "50x50x50 f32",
@@ -101,7 +139,9 @@ mod tests {
     #[test]
     fn a_clean_run_has_none() {
         let mut report = fixed();
-        (report.data, report.machine.affinity) = ("MNIST".into(), vec![0]);
+        (report.data, report.machine.affinity, report.machine.pinned) = ("MNIST".into(), vec![0], true);
+        let cache = |level| crate::machine::Cache { level, bytes: 1, shared_by: 1 };
+        report.machine.caches = vec![cache(1), cache(2)];
         report.cells[0].rows.retain(|row| row.kernel != "wrong");
         report.cells[0].rows[2].samples.truncate(1);
         report.finish();
