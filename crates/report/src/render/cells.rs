@@ -63,7 +63,8 @@ fn figures(cell: &Cell, s: &Summary) -> Vec<String> {
     let rate = |gflops: f64| number(gflops * scale);
     let seconds = |gflops: f64| cell.shape.flops() / (gflops * 1e9);
     let best = seconds(s.all.max);
-    let over = cell.limit.as_ref().map_or_else(|| "-".into(), |l| time(best - seconds(l.gflops)));
+    let limit = cell.limit.as_ref().filter(|limit| !limit.exceeded);
+    let over = limit.map_or_else(|| "-".into(), |l| time(best - seconds(l.gflops)));
     let weak = if s.few_quiet { "~" } else { "" };
     vec![
         rate(s.all.max),
@@ -139,6 +140,17 @@ wrong
         // 2600 elements of 4 bytes for 5000 flops.
         assert_eq!(cell_title(&cell), "50x50x1 f32, 1 thread: limit 260.0 GB/s (FMA peak)");
         assert!(cell_table(&cell).text().contains(" 208.0 "));
+    }
+
+    #[test]
+    fn of_a_limit_that_is_none_there_is_no_share() {
+        let mut report = fixed();
+        report.cells[0].fma = vec![0.02];
+        report.finish();
+        let text = cell_table(&report.cells[0]).text();
+        let simd: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(simd[6..11], ["2.50", "us", "-", "-", "100.0x"], "{text}");
+        assert!(cell_title(&report.cells[0]).ends_with("(FMA peak, which a kernel beat: no limit)"));
     }
 
     #[test]
