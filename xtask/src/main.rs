@@ -96,6 +96,11 @@ enum Task {
     Plan(plan::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
+    /// Print completions for a shell in which `xtask` is an alias of `cargo xtask`
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     /// Count instructions, FMAs and spills in the functions of matmul-simd
     Asm {
         /// Part of a function's name, such as f32_6x16_avx2
@@ -197,6 +202,12 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
         Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), false)?, Vec::new()),
         Task::Plan(options) => Ok(plan::run(&options)?),
         Task::Size(options) => Ok(size::run(&options, &folders::target()?)?),
+        Task::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut script);
+            terminal::out(format_args!("{}", String::from_utf8_lossy(&script)));
+            Ok(0)
+        }
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }

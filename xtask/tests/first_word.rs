@@ -92,6 +92,18 @@ fn a_reader_may_go() {
 }
 
 #[test]
+fn completions_know_the_options() {
+    for (shell, words) in
+        [("bash", "--fail-on-regression"), ("zsh", "fail-on-regression"), ("fish", "fail-on-regression")]
+    {
+        let (status, stdout, stderr) = xtask(&["completions", shell]);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.contains(words) && stdout.contains("doctor"), "{stdout}");
+    }
+    assert_eq!(xtask(&["completions", "cmd"]).0, Some(2));
+}
+
+#[test]
 fn plans_need_no_build() {
     let (status, stdout, stderr) = xtask(&["plan", "--all", "--isa", "neon", "--threads", "4"]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
