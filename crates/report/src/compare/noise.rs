@@ -10,6 +10,8 @@ pub struct Noise {
     /// What runs of one build differed by: each row, and each class of a kernel, as logarithms without their sign.
     rows: Vec<(Key, f64)>,
     classes: Vec<(ClassKey, f64)>,
+    /// How many runs there were.
+    runs: usize,
 }
 
 /// Thresholds, as shares: of a row, and of a class.
@@ -22,8 +24,9 @@ const ASSUMED: [Level; 2] = [(0.04, 0.02), (0.10, 0.05)];
 /// The share of the differences between runs of one build that stay below a threshold.
 const BELOW: f64 = 0.99;
 
-/// Room above what was seen, as the runs are few.
-const ROOM: f64 = 1.5;
+/// Room above what was seen, as the runs are few; and where there are only two, so that all differences come from what
+/// the machine did in one pair of hours.
+const ROOM: [f64; 2] = [1.5, 3.0];
 
 /// Below these, on one thread and on several, the clock, the layout of a program and the wake-up of its threads are all
 /// that is seen.
@@ -36,7 +39,7 @@ impl Noise {
     /// Of runs of one build, the baseline among them. Of a single one nothing follows, and thresholds are assumed.
     pub fn of(runs: &[&Report]) -> Self {
         let runs: Vec<Vec<Rates>> = runs.iter().map(|run| rates(run)).collect();
-        let mut noise = Self::default();
+        let mut noise = Self { runs: runs.len(), ..Self::default() };
         for (index, first) in runs.iter().enumerate() {
             for second in &runs[index + 1..] {
                 let pair =
@@ -57,8 +60,8 @@ impl Noise {
         let alike = |other: &Key| (other.class, other.threads) == (key.class, key.threads);
         let of_class = self.rows.iter().filter(|(other, _)| alike(other)).map(|(_, log)| *log);
         let own = self.rows.iter().filter(|(other, _)| other == key).map(|(_, log)| *log);
-        let tail = tail(of_class.collect()).unwrap_or_else(|| assumed(key.threads).0);
-        tail.max(least(key.threads)).max(ROOM * own.fold(0.0, f64::max).exp_m1())
+        let tail = tail(of_class.collect()).map(|log| self.above(log)).unwrap_or(assumed(key.threads).0);
+        tail.max(least(key.threads)).max(self.above(own.fold(0.0, f64::max)))
     }
 
     /// Of all kernels on this class on as many threads.
@@ -66,7 +69,12 @@ impl Noise {
         let alike = self.classes.iter().filter(|(key, _)| (key.1, key.3) == (class, threads));
         let largest =
             alike.map(|(_, log)| *log).fold(None, |a: Option<f64>, b| Some(a.map_or(b, |a| a.max(b))));
-        largest.map_or(assumed(threads).1, |log| (ROOM * log.exp_m1()).max(least(threads)))
+        largest.map_or(assumed(threads).1, |log| self.above(log).max(least(threads)))
+    }
+
+    /// The threshold, as a share, above a difference that was seen, as a logarithm.
+    fn above(&self, log: f64) -> f64 {
+        ROOM[usize::from(self.runs < 3)] * log.exp_m1()
     }
 }
 
@@ -78,14 +86,14 @@ fn least(threads: usize) -> f64 {
     LEAST[usize::from(threads > 1)]
 }
 
-/// The threshold above a sample of differences, if it is large enough.
+/// The difference that almost all of a sample are below, if it is large enough.
 fn tail(mut logs: Vec<f64>) -> Option<f64> {
     if logs.len() < ENOUGH {
         return None;
     }
     logs.sort_by(f64::total_cmp);
     let index = (BELOW * (logs.len() - 1) as f64).ceil() as usize;
-    Some(ROOM * logs[index].exp_m1())
+    Some(logs[index])
 }
 
 /// The logarithm of new over old.
