@@ -6,9 +6,9 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use matmul::{Availability, Kernel, Matrix, Real};
 
-/// m, n, k: the lesson's product, one and 64 digits through a layer, and squares in L1, L2 and beyond.
+/// m, k, n: the lesson's product, one and 64 digits through a layer, and squares in L1, L2 and beyond.
 const SHAPES: [(usize, usize, usize); 6] =
-    [(5, 10, 784), (1, 512, 784), (64, 10, 784), (32, 32, 32), (256, 256, 256), (1024, 1024, 1024)];
+    [(5, 784, 10), (1, 784, 512), (64, 784, 10), (32, 32, 32), (256, 256, 256), (1024, 1024, 1024)];
 
 /// The kernels of this build whose names start with one of `prefixes`, in f32 and f64, on every shape of at most `max_macs`
 /// multiply-adds. Unavailable kernels are named and left out.
@@ -27,10 +27,10 @@ fn group<T: Real>(criterion: &mut Criterion, name: &str, max_macs: usize, prefix
             eprintln!("SKIPPED: {} because it needs {needs}", kernel.name());
             continue;
         }
-        for (m, n, k) in SHAPES.into_iter().filter(|(m, n, k)| m * n * k <= max_macs) {
+        for (m, k, n) in SHAPES.into_iter().filter(|(m, k, n)| m * k * n <= max_macs) {
             // Elements per second then read as FLOP/s.
-            group.throughput(Throughput::Elements(2 * (m * n * k) as u64));
-            let id = BenchmarkId::new(kernel.name(), format_args!("{m}x{n}x{k}"));
+            group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
+            let id = BenchmarkId::new(kernel.name(), format_args!("{m}x{k}x{n}"));
             group.bench_function(id, |bencher| {
                 let (a, b) = (filled::<T>(m, k), filled::<T>(k, n));
                 let mut c = filled::<T>(m, n);

@@ -7,6 +7,7 @@ use std::env;
 use std::process::Command;
 
 use crate::{Error, spawn_error, status};
+use matmul_lab::say;
 
 /// The crates whose code touches memory by pointers, and the kit.
 const CRATES: [&str; 5] =
@@ -21,7 +22,7 @@ pub(crate) fn run() -> Result<u8, Error> {
     let target = match nightly_target() {
         Ok(target) => target,
         Err(because) => {
-            println!("SKIPPED: AddressSanitizer because {because}");
+            say!("SKIPPED: AddressSanitizer because {because}");
             let required = env::var("MATMUL_REQUIRE").unwrap_or_default();
             return Ok(u8::from(required.split(',').any(|name| name.trim() == "asan")));
         }
@@ -32,7 +33,7 @@ pub(crate) fn run() -> Result<u8, Error> {
     test.env("RUSTFLAGS", "-Zsanitizer=address --cfg asan").env("MATMUL_CONFORMANCE_PLAN", "quick");
     // A requirement of this task, not of the tests.
     test.env_remove("MATMUL_REQUIRE").env_remove("CARGO").env_remove("RUSTC");
-    println!("AddressSanitizer on {target}");
+    say!("AddressSanitizer on {target}");
     status(&mut test)
 }
 

@@ -5,15 +5,17 @@
 use std::fmt;
 use std::fs;
 
-use crate::{Error, cargo, root, status};
+use crate::folders::target;
+use crate::{Error, cargo, status};
+use matmul_lab::say;
 
 /// Compiles matmul-simd to assembly and prints the functions with `kernel` in their symbol.
 pub(crate) fn run(kernel: &str) -> Result<u8, Error> {
     // A target directory of its own: the extra flags would otherwise evict what other commands have built.
-    let target = root().join("target").join("asm");
-    let file = target.join("matmul_simd.s");
+    let folder = target()?.join("asm");
+    let file = folder.join("matmul_simd.s");
     let mut rustc = cargo();
-    rustc.args(["rustc", "--release", "--lib", "--package", "matmul-simd", "--target-dir"]).arg(&target);
+    rustc.args(["rustc", "--release", "--lib", "--package", "matmul-simd", "--target-dir"]).arg(&folder);
     let code = status(rustc.args(["--", "--emit"]).arg(format!("asm={}", file.display())))?;
     if code != 0 {
         return Ok(code);
@@ -28,7 +30,7 @@ pub(crate) fn run(kernel: &str) -> Result<u8, Error> {
         return Err(Error::NoSuchKernel { kernel: kernel.into(), known });
     }
     for function in chosen {
-        println!("{function}");
+        say!("{function}");
     }
     Ok(0)
 }

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::Error;
 use crate::packages::{output, with_update};
+use matmul_lab::{tell, terminal};
 
 /// What `--blas` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,14 +34,14 @@ pub(crate) enum Blas {
 }
 
 impl Blas {
-    /// Takes what was asked for, else finds, else installs one. `offline` does without the last.
-    pub(crate) fn decide(choice: Option<Choice>, offline: bool) -> Result<Self, Error> {
+    /// Takes what was asked for, else finds one, else installs one if it may.
+    pub(crate) fn decide(choice: Option<Choice>, may_install: bool) -> Result<Self, Error> {
         match choice {
             Some(Choice::System) => Ok(Blas::System),
             Some(Choice::Bundled) => Ok(Blas::Bundled),
             Some(Choice::None) => Ok(Blas::Missing { reason: "left out by --blas none".into() }),
             None if pkg_config_finds_openblas() => Ok(Blas::System),
-            None => install(offline),
+            None => install(may_install),
         }
     }
 
@@ -83,13 +84,13 @@ fn pkg_config_finds_openblas() -> bool {
 }
 
 /// Installs OpenBLAS where that can be done unasked (root, nobody at the terminal) or after asking.
-fn install(offline: bool) -> Result<Blas, Error> {
+fn install(may_install: bool) -> Result<Blas, Error> {
     let missing = |why: &str| Blas::Missing { reason: format!("{why}; {}", hint()) };
     if !cfg!(target_os = "linux") || !succeeds(Command::new("apt-get").arg("--version")) {
         return Ok(missing("pkg-config finds no openblas"));
     }
-    if offline {
-        return Ok(missing("pkg-config finds no openblas, and --offline installs none"));
+    if !may_install {
+        return Ok(missing("pkg-config finds no openblas, and this run installs none"));
     }
     let root = is_root();
     if io::stdin().is_terminal() {
@@ -99,15 +100,21 @@ fn install(offline: bool) -> Result<Blas, Error> {
     } else if !root {
         return Ok(missing("pkg-config finds no openblas, and only root may install it"));
     }
+    tell!(
+        "BLAS: installing libopenblas-dev with apt-get, for at most {APT_SECONDS} s a step; `--blas none` does without"
+    );
     match apt_get_install(root) {
         Ok(()) if pkg_config_finds_openblas() => {
-            eprintln!("BLAS: installed libopenblas-dev and pkg-config with apt-get");
+            tell!("BLAS: installed libopenblas-dev and pkg-config with apt-get");
             Ok(Blas::System)
         }
         Ok(()) => Ok(missing("libopenblas-dev is installed, but pkg-config does not find it")),
         Err(why) => Ok(missing(&format!("apt-get could not install libopenblas-dev ({why})"))),
     }
 }
+
+/// The command that brings one on Debian.
+pub(crate) const INSTALL: &str = "apt-get install libopenblas-dev pkg-config";
 
 /// How to get a BLAS here.
 fn hint() -> &'static str {
@@ -128,18 +135,22 @@ fn is_root() -> bool {
 }
 
 pub(crate) fn ask(question: &str) -> Result<bool, Error> {
-    eprint!("{question}");
+    terminal::err(format_args!("{question}"));
     let mut answer = String::new();
     let read = io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer));
     read.map_err(|source| Error::Read { what: "the answer".into(), source })?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
+/// How long one apt-get may take: a mirror that does not answer must not hold up a benchmark.
+const APT_SECONDS: u32 = 180;
+
 /// The error is apt's last line.
 fn apt_get_install(root: bool) -> Result<(), String> {
     let apt_get = |args: &[&str]| {
         let mut command = Command::new(if root { "env" } else { "sudo" });
-        output(command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args)).map(drop)
+        command.args(["DEBIAN_FRONTEND=noninteractive", "timeout", &APT_SECONDS.to_string(), "apt-get"]);
+        output(command.args(args)).map(drop)
     };
     let install = ["install", "-qq", "--no-install-recommends", "-y", "libopenblas-dev", "pkg-config"];
     with_update(|| apt_get(&install), || apt_get(&["update", "-qq"]))
@@ -180,12 +191,12 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_decides() {
-        assert_eq!(Blas::decide(Some(Choice::System), true).unwrap(), Blas::System);
+        assert_eq!(Blas::decide(Some(Choice::System), false).unwrap(), Blas::System);
         assert_eq!(
-            Blas::decide(Some(Choice::Bundled), true).unwrap().cargo_args(),
+            Blas::decide(Some(Choice::Bundled), false).unwrap().cargo_args(),
             ["--features", "blis-bundled"]
         );
-        let none = Blas::decide(Some(Choice::None), true).unwrap();
+        let none = Blas::decide(Some(Choice::None), false).unwrap();
         assert!(none.cargo_args().is_empty());
         assert!(matches!(none, Blas::Missing { reason } if reason.contains("--blas none")));
     }

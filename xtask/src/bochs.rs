@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::packages::{Packages, output};
+use matmul_lab::tell;
 
 /// A run takes half a minute on an idle machine.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
@@ -106,7 +107,7 @@ fn emulate(packages: &Packages, dir: &Path) -> Result<(), String> {
         if start.elapsed() > TIME_LIMIT {
             child.kill().and_then(|()| child.wait()).map_err(message)?;
             // Not a reason to skip: everything was there, and a kernel that does not end is a failure.
-            eprintln!("bochs had not ended after {} s and was stopped", TIME_LIMIT.as_secs());
+            tell!("bochs had not ended after {} s and was stopped", TIME_LIMIT.as_secs());
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));

@@ -12,6 +12,7 @@ use crate::cross::{Cross, TARGETS, Target, make_static};
 use crate::packages::{Packages, output};
 use crate::test::required;
 use crate::{Error, blas, bochs, cargo};
+use matmul_lab::{say, tell};
 
 /// Where else than on this machine: an emulator takes the whole kit for all of our kernels, and no other option.
 #[derive(Debug, clap::Args)]
@@ -62,22 +63,22 @@ pub(crate) fn run(emulation: &Emulation, out: Option<PathBuf>) -> Result<u8, Err
             (target.triple, target.names, with_packages(target.triple, |packages| foreign(target, packages))?)
         }
     };
-    let out = out.unwrap_or_else(|| crate::root().join("target/conform").join(name));
+    let out = out.map_or_else(|| crate::folders::target().map(|dir| dir.join("conform").join(name)), Ok)?;
     match result {
         Ok(None) => {
-            println!("{name}: FAILED, the program ended without a record");
+            say!("{name}: FAILED, the program ended without a record");
             Ok(1)
         }
         Ok(Some(Run { passed, record })) => {
             let path = out.join("conformance.json");
             fs::create_dir_all(&out).and_then(|()| fs::write(&path, record)).map_err(Error::write(&path))?;
-            println!("{name}: {}, {}", if passed { "passed" } else { "FAILED" }, path.display());
+            say!("{name}: {}, {}", if passed { "passed" } else { "FAILED" }, path.display());
             Ok(u8::from(!passed))
         }
         Err(because) => {
             let is_required = required.iter().any(|word| names.contains(&word.as_str()));
             let verdict = if is_required { "FAILED, as MATMUL_REQUIRE names it" } else { "SKIPPED" };
-            println!("{verdict}: {name} because {because}");
+            say!("{verdict}: {name} because {because}");
             Ok(u8::from(is_required))
         }
     }
@@ -138,7 +139,7 @@ fn avx512(packages: &Packages) -> Result<Option<Run>, String> {
     let printed = bochs::boot(packages, &program, &environment, &["simd-avx512"])?;
     // A serial line ends its lines in CR LF.
     let (record, text): (Vec<&str>, Vec<&str>) = printed.lines().partition(|line| is_record(line));
-    eprintln!("{}", text.join("\n"));
+    tell!("{}", text.join("\n"));
     finish(record.first().unwrap_or(&""), &[])
 }
 
@@ -159,7 +160,7 @@ fn finish(printed: &str, tests: &[(&str, bool)]) -> Result<Option<Run>, String> 
     let mut record = match Record::from_json(line) {
         Ok(record) => record,
         Err(why) => {
-            eprintln!("{why}");
+            tell!("{why}");
             return Ok(None);
         }
     };

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use crate::cargo;
 use crate::packages::{Packages, output};
+use matmul_lab::tell;
 
 /// An architecture that this mechanism knows.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ fn has_std(target: &Target) -> bool {
 fn rustup_add(target: &Target) -> bool {
     let added = output(Command::new("rustup").args(["target", "add", target.triple]));
     if let Err(why) = &added {
-        eprintln!("rustup has no {} ({why}); trying Debian's Rust", target.triple);
+        tell!("rustup has no {} ({why}); trying Debian's Rust", target.triple);
     }
     added.is_ok() && has_std(target)
 }

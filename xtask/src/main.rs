@@ -2,12 +2,18 @@
 //! work itself is in `crates/lab` and `crates/mnist`. What can be answered without building those, help, lists and wrong
 //! arguments, is answered here, with the lab's own types.
 
+// A closed pipe makes println! panic: `say!` and `tell!` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod asan;
 mod asm;
 mod blas;
 mod bochs;
+mod compare;
 mod conform;
 mod cross;
+mod doctor;
+mod folders;
 mod packages;
 mod plan;
 mod size;
@@ -19,12 +25,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use matmul_lab::catalogue::names;
 use matmul_lab::options;
 
 use blas::{Blas, Choice};
+use matmul_lab::{tell, terminal};
 
 #[derive(Parser)]
 #[command(
@@ -42,12 +49,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Measure every kernel on this machine, on MNIST, after checking it
+    #[command(after_help = options::Bench::EXIT_STATUS)]
     Bench {
         #[command(flatten)]
         blas: Linked,
         #[command(flatten)]
         options: options::Bench,
     },
+    /// Compare two runs of bench: what is faster, what is slower, what cannot be told
+    Compare(compare::Options),
     /// Check every kernel against the conformance kit
     Conform {
         #[command(flatten)]
@@ -57,6 +67,8 @@ enum Task {
         #[command(flatten)]
         options: options::Conform,
     },
+    /// What this machine and checkout have, what is doubtful, and what mends it
+    Doctor(doctor::Options),
     /// Climb the lesson's ladder, from three loops to BLAS
     Lesson {
         #[command(flatten)]
@@ -84,6 +96,11 @@ enum Task {
     Plan(plan::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
+    /// Print completions for a shell in which `xtask` is an alias of `cargo xtask`
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     /// Count instructions, FMAs and spills in the functions of matmul-simd
     Asm {
         /// Part of a function's name, such as f32_6x16_avx2
@@ -114,6 +131,12 @@ enum Error {
     Spawn { program: String, source: io::Error },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: io::Error },
+    #[error("cargo metadata: expected target_directory, found {found}")]
+    Metadata { found: String },
+    #[error("results could not be printed: {source}")]
+    Output { source: io::Error },
+    #[error("the comparison as JSON: {0}")]
+    Json(serde_json::Error),
     #[error(transparent)]
     Options(#[from] options::OptionsError),
     #[error("cannot write {}: {source}", path.display())]
@@ -138,54 +161,91 @@ impl Error {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let nothing = ArgMatches::default();
+    let given = matches.subcommand().map_or(&nothing, |(_, given)| given);
+    let result = run(cli.task, given);
+    let lost = terminal::lost().map(|source| Error::Output { source });
+    match result.and_then(|code| lost.map_or(Ok(code), Err)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            tell!("error: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-fn run(task: Task) -> Result<u8, Error> {
+/// `given`: the arguments of the task, and which of them the command line names.
+fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
     match task {
-        Task::Bench { blas, options } => {
-            options.check()?;
-            // A list installs nothing, and help and lists build nothing.
-            let linked = Blas::decide(blas.blas, options.list || options.data.offline)?;
-            if options.list {
-                print!("{}", names::list(&options.thread_counts()?, |_| linked.listed(&options.blas_lib)));
-                return Ok(0);
-            }
-            lab("bench", &linked, forwarded(env::args_os()))
-        }
+        Task::Bench { blas, options } => bench(blas, &options, given),
+        Task::Compare(options) => compare::run(&options),
+        Task::Doctor(options) => doctor::run(&options),
         Task::Conform { emulation, options, .. } if emulation.is_asked_for() => {
             conform::run(&emulation, options.out)
         }
         Task::Conform { blas, options, .. } => {
             options.check()?;
-            lab("conform", &Blas::decide(blas.blas, false)?, forwarded(env::args_os()))
+            options.out.as_deref().map_or(Ok(()), options::claim)?;
+            let args = forwarded(given, env::args_os())?;
+            lab("conform", &Blas::decide(blas.blas, names::wants_blas(&options.kernels))?, args)
         }
         Task::Lesson { blas, options } => {
-            lab("lesson", &Blas::decide(blas.blas, options.data.offline)?, forwarded(env::args_os()))
+            let args = forwarded(given, env::args_os())?;
+            lab("lesson", &Blas::decide(blas.blas, !options.data.offline)?, args)
         }
         Task::Data(Forward { args }) => mnist("data", args),
         Task::Show(Forward { args }) => mnist("show", args),
         Task::Test { asan: true, .. } => asan::run(),
-        Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, false)?),
-        Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), true)?, Vec::new()),
+        Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, true)?),
+        Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), false)?, Vec::new()),
         Task::Plan(options) => Ok(plan::run(&options)?),
-        Task::Size(options) => Ok(size::run(&options)?),
+        Task::Size(options) => Ok(size::run(&options, &folders::target()?)?),
+        Task::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut script);
+            terminal::out(format_args!("{}", String::from_utf8_lossy(&script)));
+            Ok(0)
+        }
         Task::Asm { kernel } => asm::run(&kernel),
     }
 }
 
+/// A list installs nothing, and neither help nor lists nor wrong arguments build anything.
+fn bench(blas: Linked, options: &options::Bench, given: &ArgMatches) -> Result<u8, Error> {
+    if let Some(path) = &options.render {
+        let out = folders::is_named(given, "out").then_some(options.out.as_path());
+        terminal::out(format_args!("{}", options::redraw(path, out)?));
+        return Ok(0);
+    }
+    options.check()?;
+    let install = !options.list && !options.data.offline && names::wants_blas(&options.kernels);
+    let linked = Blas::decide(blas.blas, install)?;
+    if options.list {
+        let list = names::list(&options.thread_counts()?, |_| linked.listed(&options.blas_lib));
+        terminal::out(format_args!("{list}"));
+        return Ok(0);
+    }
+    if folders::is_named(given, "out") {
+        options::claim(&options.out)?;
+    }
+    lab("bench", &linked, forwarded(given, env::args_os())?)
+}
+
 /// What this process was given behind the name of the task, for the program that parses it with the same types; but
-/// `--blas`, which says how that program is built.
-fn forwarded(command_line: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut args = command_line.skip(2).collect();
-    blas::remove_choice(&mut args);
-    args
+/// `--blas`, which says how that program is built. The folders that it leaves open go in front.
+fn forwarded(
+    given: &ArgMatches,
+    command_line: impl Iterator<Item = OsString>,
+) -> Result<Vec<OsString>, Error> {
+    let mut args = folders::defaults(given)?;
+    let from = args.len();
+    args.extend(command_line.skip(2));
+    let mut rest = args.split_off(from);
+    blas::remove_choice(&mut rest);
+    args.extend(rest);
+    Ok(args)
 }
 
 /// Builds the lab with a BLAS linked, if there is one, and runs a subcommand.
@@ -193,15 +253,15 @@ fn lab(subcommand: &str, blas: &Blas, args: Vec<OsString>) -> Result<u8, Error> 
     let mut cargo = cargo();
     cargo.args(["run", "--release", "--package", "matmul-lab"]).args(blas.cargo_args());
     if let Blas::Missing { reason } = blas {
-        eprintln!("BLAS: {reason}");
+        tell!("BLAS: {reason}");
     }
-    status(cargo.arg("--").arg(subcommand).args(args))
+    become_it(cargo.arg("--").arg(subcommand).args(args))
 }
 
 fn mnist(subcommand: &str, args: Vec<OsString>) -> Result<u8, Error> {
     let mut cargo = cargo();
     cargo.args(["run", "--release", "--package", "matmul-mnist", "--bin", "mnist", "--", subcommand]);
-    status(cargo.args(args))
+    become_it(cargo.args(folders::mnist_defaults(subcommand, &args)?).args(args))
 }
 
 /// The cargo that started us.
@@ -209,9 +269,18 @@ fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The root of the workspace.
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+/// Puts a program in the place of this one: a signal to end, which a run answers by writing what it has, reaches it.
+/// Cargo does the same in its turn.
+#[cfg(unix)]
+fn become_it(command: &mut Command) -> Result<u8, Error> {
+    let source = std::os::unix::process::CommandExt::exec(command);
+    Err(spawn_error(command, source))
+}
+
+/// Runs a program to its end.
+#[cfg(not(unix))]
+fn become_it(command: &mut Command) -> Result<u8, Error> {
+    status(command)
 }
 
 /// Runs a program to its end.
@@ -233,8 +302,6 @@ fn exit_code(status: ExitStatus) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -247,8 +314,12 @@ mod tests {
         let cli = Cli::try_parse_from(["xtask", "show", "0", "--split", "valid", "--help"]).unwrap();
         let Task::Show(Forward { args }) = cli.task else { panic!("expected show") };
         assert_eq!(args, ["0", "--split", "valid", "--help"]);
-        let line = ["xtask", "bench", "--quick", "--blas", "none", "--threads", "1,2"].map(Into::into);
-        assert_eq!(forwarded(line.into_iter()), ["--quick", "--threads", "1,2"]);
+        let line =
+            ["xtask", "bench", "--quick", "--blas", "none", "--data", "x", "--out", "y"].map(OsString::from);
+        let matches = Cli::command().try_get_matches_from(&line).unwrap();
+        let given = matches.subcommand().unwrap().1;
+        let args = forwarded(given, line.into_iter()).unwrap();
+        assert_eq!(args, ["--quick", "--data", "x", "--out", "y"]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::{Error, root};
+use crate::Error;
+use crate::folders::target;
+use matmul_lab::tell;
 
 /// Other architectures of which single packages are fetched.
 const ARCHITECTURES: &str = "\"amd64\"; \"arm64\"; \"i386\"; \"s390x\";";
@@ -18,7 +20,7 @@ pub(crate) struct Packages {
 impl Packages {
     /// Those of this checkout, kept from run to run.
     pub(crate) fn open() -> Result<Self, Error> {
-        let dir = root().join("target").join("cross");
+        let dir = target()?.join("cross");
         for folder in ["root", "sets", "apt/lists/partial", "apt/archives/partial"] {
             let folder = dir.join(folder);
             fs::create_dir_all(&folder).map_err(Error::write(&folder))?;
@@ -54,7 +56,7 @@ impl Packages {
         if self.has(set) {
             return Ok(());
         }
-        eprintln!("fetching {} to {}", [names, alone].concat().join(" "), self.dir.display());
+        tell!("fetching {} to {}", [names, alone].concat().join(" "), self.dir.display());
         let archives = self.dir.join("apt/archives");
         let install = ["install", "--download-only", "-qq", "-y", "--no-install-recommends"];
         with_update(

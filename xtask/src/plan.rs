@@ -9,6 +9,7 @@ use matmul_report::{Dtype, Level, Limit, Shape, ShapeError, groups};
 use matmul_simd::Isa;
 
 use crate::cargo;
+use matmul_lab::{say, terminal};
 
 /// Which plans are printed.
 #[derive(Debug, Args)]
@@ -52,15 +53,15 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
     };
     let (caches, threads) = (Caches::get(), options.threads.get());
     let shapes = groups::select(&[options.shape.as_deref().unwrap_or("all")])?;
-    println!("{isa}, {}, threads: {threads}", options.dtype);
-    println!("{}\n", of_machine(caches));
+    say!("{isa}, {}, threads: {threads}", options.dtype);
+    say!("{}\n", of_machine(caches));
     match shapes.as_slice() {
         [shape] => {
-            print!("{}", one(shape, &facts, caches, threads));
+            terminal::out(format_args!("{}", one(shape, &facts, caches, threads)));
             let measure = |level: &Level| measured(isa, options.dtype, level);
-            print!("\n{}", limits(shape, options.dtype, isa, caches, measure)?);
+            terminal::out(format_args!("\n{}", limits(shape, options.dtype, isa, caches, measure)?));
         }
-        _ => print!("{}", table(&shapes, &facts, caches, threads)),
+        _ => terminal::out(format_args!("{}", table(&shapes, &facts, caches, threads))),
     }
     Ok(0)
 }

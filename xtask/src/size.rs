@@ -15,9 +15,11 @@ use std::time::{Instant, SystemTime};
 use clap::Args;
 use object::{Object, ObjectSection};
 
-use crate::{cargo, root};
+use crate::cargo;
+use crate::folders::root;
 pub(crate) use figures::Error;
 use figures::{EMPTY, Row, Seconds};
+use matmul_lab::{say, tell};
 use page::Page;
 
 /// A program of `alone/`.
@@ -65,19 +67,19 @@ pub(crate) struct Options {
 }
 
 /// Builds, prints the table, and writes or checks. 1 if a check failed.
-pub(crate) fn run(options: &Options) -> Result<u8, Error> {
+pub(crate) fn run(options: &Options, target: &Path) -> Result<u8, Error> {
     let path = root().join("docs/size.md");
     // Before minutes of builds.
     let before = options.check.then(|| Page::read(&path)).transpose()?;
     let mut rows = Vec::new();
     for program in &PROGRAMS {
-        eprintln!("building alone/{}", program.name);
-        rows.push(measure(program, !options.check)?);
+        tell!("building alone/{}", program.name);
+        rows.push(measure(program, target, !options.check)?);
     }
     count_from_empty(&mut rows);
     let machine = page::machine()?;
     let now = Page { machine, rows };
-    println!("{}\n\n{}", now.machine, now.table());
+    say!("{}\n\n{}", now.machine, now.table());
     if options.write {
         fs::write(&path, now.text()).map_err(Error::file("write", &path))?;
     }
@@ -86,23 +88,24 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
         if before.machine.target == now.machine.target {
             findings.extend(differences(&before.rows, &now.rows)?);
         } else {
-            println!(
+            say!(
                 "SKIPPED: comparing with docs/size.md because its figures are of {}, and this is {}",
-                before.machine.target, now.machine.target
+                before.machine.target,
+                now.machine.target
             );
         }
     }
     for finding in &findings {
-        println!("FAILED: {finding}");
+        say!("FAILED: {finding}");
     }
     Ok(u8::from(!findings.is_empty()))
 }
 
 /// Builds a program. Timed builds each start from nothing; the others share what they have built, because the machine
 /// code is the same.
-fn measure(program: &Program, timed: bool) -> Result<Row, Error> {
+fn measure(program: &Program, target: &Path, timed: bool) -> Result<Row, Error> {
     let name = program.name;
-    let target = root().join("target/size").join(if timed { name } else { "check" });
+    let target = target.join("size").join(if timed { name } else { "check" });
     if timed {
         match fs::remove_dir_all(&target) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything once, then the SIMD kernels once per instruction set.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use matmul_simd::Isa;
@@ -9,6 +9,7 @@ use matmul_simd::Isa;
 use crate::blas::Blas;
 use crate::cross::TARGETS;
 use crate::{Error, cargo, exit_code, spawn_error};
+use matmul_lab::{say, terminal};
 
 /// The crates whose code depends on the instruction set chosen at run time.
 const ISA_CRATES: [&str; 3] = ["matmul-simd", "matmul-parallel", "matmul"];
@@ -42,7 +43,7 @@ pub(crate) fn run(blas: Blas) -> Result<u8, Error> {
     let required = required(env::var("MATMUL_REQUIRE").ok())?;
     let is_required = |name: &str| required.iter().any(|r| r == name);
     let skip = |name: &str, because: String| {
-        println!("SKIPPED: {name} because {because}");
+        say!("SKIPPED: {name} because {because}");
         if is_required(name) { Outcome::Missing { because } } else { Outcome::Skipped { because } }
     };
     let mut report: Vec<(String, Outcome)> = Vec::new();
@@ -124,8 +125,9 @@ fn execute(command: &mut Command) -> Result<Outcome, Error> {
         // Bytes, not lines: what a test prints need not be UTF-8.
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).map_err(read_error)? > 0 {
-            io::stdout().write_all(&line).map_err(read_error)?;
-            counts.add(&String::from_utf8_lossy(&line));
+            let text = String::from_utf8_lossy(&line);
+            terminal::out(format_args!("{text}"));
+            counts.add(&text);
             line.clear();
         }
     }
@@ -164,16 +166,16 @@ impl Outcome {
 
 /// One line per run. Returns the status of the first that failed.
 fn print_summary(report: &[(String, Outcome)]) -> u8 {
-    println!("\ncargo xtask test on {} {}:", env::consts::ARCH, env::consts::OS);
+    say!("\ncargo xtask test on {} {}:", env::consts::ARCH, env::consts::OS);
     for (name, outcome) in report {
         match outcome {
             Outcome::Ran { counts: Counts { passed, failed, ignored }, .. } => {
                 let verdict = if outcome.code() == 0 { "PASSED" } else { "FAILED" };
-                println!("  {verdict}   {name}: {passed} passed, {failed} failed, {ignored} ignored");
+                say!("  {verdict}   {name}: {passed} passed, {failed} failed, {ignored} ignored");
             }
-            Outcome::Skipped { because } => println!("  SKIPPED  {name}, because {because}"),
+            Outcome::Skipped { because } => say!("  SKIPPED  {name}, because {because}"),
             Outcome::Missing { because } => {
-                println!("  FAILED   {name}: MATMUL_REQUIRE names it, but {because}");
+                say!("  FAILED   {name}: MATMUL_REQUIRE names it, but {because}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The first word of a newcomer is answered without a build: with a cargo that cannot be started.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const NO_CARGO: &str = "a-cargo-that-must-not-run";
 
@@ -34,7 +34,10 @@ fn help_says_what_there_is() {
     assert_eq!(status, Some(0));
     assert!(stdout.contains("Usage: cargo xtask <COMMAND>") && stdout.contains("bench"), "{stdout}");
     for (task, options) in [
-        ("bench", &["--blas <BLAS>", "--quick", "--from", "[possible values: f32, f64]"][..]),
+        (
+            "bench",
+            &["--blas <BLAS>", "--quick", "--from", "[possible values: f32, f64]", "Exit status: 0"][..],
+        ),
         ("conform", &["--blas <BLAS>", "--plan", "--target <TRIPLE>", "--emulate", "--publish"]),
         ("lesson", &["--blas <BLAS>", "--update", "--from"]),
     ] {
@@ -67,6 +70,39 @@ fn a_list_has_kernels_and_shapes() {
     }
 }
 
+/// A reader that has seen enough is no error, and a disk that is full is one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_may_go() {
+    for args in [&["bench", "--list", "--blas", "none"][..], &["plan", "--all", "--isa", "neon"], &["--help"]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(args).env("CARGO", NO_CARGO).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("xtask starts");
+        drop(child.stdout.take());
+        let out = child.wait_with_output().expect("an end");
+        assert_eq!((out.status.code(), out.stderr.len()), (Some(0), 0), "{args:?}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let out =
+        command.args(["bench", "--list", "--blas", "none"]).stdout(full).output().expect("xtask starts");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).starts_with("error: results could not be printed"));
+}
+
+#[test]
+fn completions_know_the_options() {
+    for (shell, words) in
+        [("bash", "--fail-on-regression"), ("zsh", "fail-on-regression"), ("fish", "fail-on-regression")]
+    {
+        let (status, stdout, stderr) = xtask(&["completions", shell]);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.contains(words) && stdout.contains("doctor"), "{stdout}");
+    }
+    assert_eq!(xtask(&["completions", "cmd"]).0, Some(2));
+}
+
 #[test]
 fn plans_need_no_build() {
     let (status, stdout, stderr) = xtask(&["plan", "--all", "--isa", "neon", "--threads", "4"]);
@@ -86,8 +122,12 @@ fn a_wrong_argument_is_named() {
         (&["bench", "--dtype", "f16"], &["f16", "f32, f64"]),
         (&["bench", "--cell", "-1"], &["-1"]),
         (&["bench", "--cell", "0"], &["expected 0 to 1e6 seconds"]),
-        (&["bench", "--shapes", "mnist,5x5"], &["\"5x5\"", "50000x784x10"]),
+        (&["bench", "--shapes", "mnist,50000x784"], &["\"50000x784\"; nearest: 50000x784x10, ", "--list"]),
         (&["bench", "--list", "--shapes", "5x5"], &["\"5x5\""]),
+        (&["bench", "--filter", "(simd"], &["(simd", "--filter <REGEX>"]),
+        (&["bench", "--rounds", "0"], &["expected 1 to 1000000 rounds"]),
+        (&["bench", "--blas", "none", "--out", "/dev/null/x"], &["no results can be written to /dev/null/x"]),
+        (&["conform", "--blas", "none", "--out", "/dev/null"], &["no results can be written to /dev/null"]),
         (&["bench", "--kernels", "fsat"], &["\"fsat\"", "matrixmultiply"]),
         (&["bench", "--threads", "0"], &["thread count 0"]),
         (&["bench", "--threads", "100000"], &["thread count 100000"]),

@@ -23,7 +23,7 @@ const EXTERNAL: [(&str, &[&str]); 10] = [
     ("matmul", &["rayon"]),
     ("matmul-einsum", &["ndarray", "thiserror"]),
     // Linked for every architecture, and by old compilers.
-    ("matmul-report", &["serde", "serde_json", "thiserror"]),
+    ("matmul-report", &["serde", "serde_json", "strsim", "thiserror"]),
     ("matmul-certify", &["libc", "serde_json"]),
 ];
 
@@ -49,8 +49,8 @@ const INTERNAL: [(&str, &[&str]); 14] = [
 ];
 
 /// What the lab may need before it measures: `cargo xtask` builds that much to say its first word.
-const FIRST_WORD: [&str; 6] =
-    ["clap", "libc", "matmul-conformance", "matmul-report", "matmul-simd", "thiserror"];
+const FIRST_WORD: [&str; 7] =
+    ["clap", "libc", "matmul-conformance", "matmul-report", "matmul-simd", "regex-lite", "thiserror"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

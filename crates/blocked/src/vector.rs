@@ -183,16 +183,19 @@ pub(crate) fn prefetch<const LEVEL: u8, T>(p: *const T) {
 
 /// `x`, of which the compiler knows nothing: what it would compute from another number stays in a register of its own.
 #[inline(always)]
-pub(crate) fn hidden(mut x: isize) -> isize {
+pub(crate) fn hidden(x: isize) -> isize {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: no instruction at all.
-    unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags));
+    {
+        let mut x = x;
+        // SAFETY: no instruction at all.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags));
+        }
+        x
     }
     // Elsewhere by way of memory.
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let x = core::hint::black_box(x);
-    x
+    core::hint::black_box(x)
 }
 
 /// [`Fold::apply`] on vectors: the new C of the sums of a chunk and of the old C, which [`Fold::Overwrite`] ignores.

@@ -2,5 +2,8 @@
 
 pub(crate) mod apart;
 pub(crate) mod exchange;
+pub(crate) mod line;
 pub(crate) mod parent;
+pub(crate) mod serve;
+pub(crate) mod trial;
 pub(crate) mod worker;

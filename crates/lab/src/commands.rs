@@ -10,8 +10,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::child::{apart, worker};
+use crate::child::{apart, serve, worker};
+use crate::error::Error;
 use crate::options::{Bench, Conform, Lesson};
+use crate::{tell, terminal};
 
 #[derive(Parser)]
 #[command(
@@ -27,6 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure every kernel, after checking it
+    #[command(after_help = Bench::EXIT_STATUS)]
     Bench(Bench),
     /// Check every kernel against the conformance kit
     Conform(Conform),
@@ -43,7 +46,7 @@ enum Command {
 }
 
 /// Does what the command line of this process says. 0: all is well. 1: one of our kernels failed, or a required one did
-/// not run. 2: the command could not be carried out.
+/// not run. 2: the command could not be carried out. 130 and 143: ended by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
@@ -53,15 +56,15 @@ pub fn run() -> ExitCode {
             blocking::run();
             Ok(true)
         }
-        Command::Worker(options) => worker::serve(&options).map(|()| true),
+        Command::Worker(options) => serve::serve(&options).map(|()| true),
         Command::Apart(options) => apart::serve(&options).map(|()| true),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+    let lost = terminal::lost().map(Error::Output);
+    match result.and_then(|passed| lost.map_or(Ok(passed), Err)) {
+        Ok(passed) => ExitCode::from(u8::from(!passed)),
         Err(err) => {
-            eprintln!("error: {err}");
-            ExitCode::from(2)
+            tell!("error: {err}");
+            ExitCode::from(err.exit_code())
         }
     }
 }

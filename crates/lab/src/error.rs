@@ -5,6 +5,20 @@ use crate::options::OptionsError;
 /// Why the lab could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("ended by {}", match *signal { 2 => "Ctrl-C (SIGINT)", _ => "SIGTERM" })]
+    Interrupted { signal: i32 },
+    #[error("results could not be printed: {0}")]
+    Output(std::io::Error),
+    #[error("{shape} {dtype} needs {} of memory, and {} are free: leave it out of --shapes", gib(*needed), gib(*free))]
+    Memory { shape: String, dtype: matmul_report::Dtype, needed: u64, free: u64 },
+    #[error("{}: another bench is writing there, expected a folder of its own (--out DIR)", path.display())]
+    Busy { path: PathBuf },
+    #[error("{}: no run to go on with: {source}", path.display())]
+    Journal { path: PathBuf, source: matmul_report::JournalError },
+    #[error("{}: a run of {was}; expected the same as now, {is}", path.display())]
+    OtherRun { path: PathBuf, was: String, is: String },
+    #[error("the library {spec}: the process that loaded it {reason}")]
+    Trial { spec: String, reason: String },
     #[error(transparent)]
     Options(#[from] OptionsError),
     #[error("no kernel, shape, type and thread count is left to measure")]
@@ -39,7 +53,20 @@ pub(crate) enum Error {
     Product(#[from] matmul::Error),
 }
 
+/// Bytes for people.
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
+}
+
 impl Error {
+    /// The exit status of a command that ended so: as the shell's own of a process that the signal ended, else 2.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { signal } => 128 + u8::try_from(*signal).unwrap_or(0),
+            _ => 2,
+        }
+    }
+
     /// For `map_err` on operations on `path`.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

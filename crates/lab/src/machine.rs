@@ -1,11 +1,9 @@
 //! The machine: its CPUs, its facts, and threads that stay where they are.
 
 pub(crate) mod affinity;
-#[cfg(feature = "measure")]
 pub(crate) mod detect;
 #[cfg(feature = "measure")]
 pub(crate) mod pin;
 #[cfg(feature = "measure")]
 pub(crate) mod pool;
-#[cfg(feature = "measure")]
 pub(crate) mod steal;

@@ -4,6 +4,7 @@ pub(crate) mod bandwidth;
 pub(crate) mod cell;
 pub(crate) mod conformance;
 pub(crate) mod gauge;
+pub(crate) mod memory;
 pub(crate) mod operands;
 pub(crate) mod rates;
 pub(crate) mod runner;

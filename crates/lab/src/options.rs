@@ -4,13 +4,20 @@
 //! same arguments again. What can be wrong without a kernel at hand is found by the first.
 
 mod bench;
+mod compare;
 mod conform;
 mod data;
 mod error;
 mod lesson;
+mod out;
+mod redraw;
+mod values;
 
 pub use bench::Bench;
+pub use compare::{Against, Baseline, read};
 pub use conform::{Cases, Conform, Depth};
 pub use data::Data;
 pub use error::OptionsError;
 pub use lesson::Lesson;
+pub use out::claim;
+pub use redraw::redraw;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::{say, tell};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What is being done, on standard error; results go to standard output.
@@ -23,7 +24,7 @@ impl Progress {
     pub(crate) fn begin(&self, what: &str) {
         if self.0.is_hidden() {
             let (done, all) = (self.0.position(), self.0.length().unwrap_or(0));
-            eprintln!("[{:.0} s, {done}/{all}] {what}", self.0.elapsed().as_secs_f64());
+            tell!("[{:.0} s, {done}/{all}] {what}", self.0.elapsed().as_secs_f64());
         } else {
             self.0.set_message(what.to_owned());
         }
@@ -36,7 +37,7 @@ impl Progress {
 
     /// Prints results without tearing the bar.
     pub(crate) fn print(&self, text: &str) {
-        self.0.suspend(|| println!("{text}"));
+        self.0.suspend(|| say!("{text}"));
     }
 
     pub(crate) fn finish(&self) {

@@ -1,30 +1,20 @@
 //! The program as it is started: options in, files and exit status out.
 
+mod common;
+#[path = "../../report/tests/validate/mod.rs"]
+mod validate;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-fn lab() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_matmul-lab"));
-    command.env_remove("MATMUL_REQUIRE").env_remove("MATMUL_MAX_ISA");
-    command
-}
+use common::{json, lab, library, text};
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// A few rounds of two kernels on shapes that need no images.
 fn bench(out: &Path, args: &[&str]) -> Output {
-    let fixed = ["bench", "--quick", "--rounds", "3", "--threads", "1", "--out"];
-    lab().args(fixed).arg(out).args(args).output().unwrap()
+    common::output(&mut common::bench(out, args))
 }
 
 #[test]
@@ -34,7 +24,7 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     let out = bench(dir.path(), &args);
     assert!(out.status.success(), "{}", text(&out.stderr));
     let report = json(&dir.path().join("report.json"));
-    assert_eq!(report["schema"], 2);
+    assert_eq!((report["schema"].as_u64(), validate::faults(&report)), (Some(2), Vec::new()));
     let cells = report["cells"].as_array().unwrap();
     let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["16x16x16", "3x5x7"]);
@@ -55,6 +45,45 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     assert_eq!(report["conformance"].as_array().unwrap().len(), 3);
     let markdown = fs::read_to_string(dir.path().join("report.md")).unwrap();
     assert!(markdown.contains("## 3x5x7 f64, 1 thread") && text(&out.stdout).contains("naive-loops"));
+}
+
+/// Whether the machine is quiet enough to say it or not: the status is what the counts say.
+#[test]
+fn a_baseline_that_was_faster_is_a_regression_if_it_can_be_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--skip-conform", "--shapes", "16,24", "--kernels", "simd", "--dtype", "f32"];
+    assert!(bench(dir.path(), &args).status.success());
+    let (path, mut report) = (dir.path().join("baseline.json"), json(&dir.path().join("report.json")));
+    for cell in report["cells"].as_array_mut().unwrap() {
+        let samples = cell["rows"][0]["samples"].as_array_mut().unwrap();
+        let first = samples[0].clone();
+        samples.resize(20, first);
+        for sample in samples {
+            let canary = sample["canary"][0].clone();
+            sample["seconds"] = (sample["seconds"].as_f64().unwrap() / 10.0).into();
+            (sample["canary"][1], sample["switched"]) = (canary, 0.into());
+        }
+    }
+    fs::write(&path, report.to_string()).unwrap();
+    let mut command = lab();
+    command
+        .args(["bench", "--threads", "1", "--cell", "0.1", "--fail-on-regression", "--out"])
+        .arg(dir.path());
+    let out = command.args(args).arg("--baseline").arg(&path).output().unwrap();
+    let stdout = text(&out.stdout);
+    let rows = stdout.lines().find_map(|line| line.strip_prefix("rows: ")).unwrap();
+    assert!(
+        stdout.contains(&format!("Against {}:", path.display())) && rows.contains("0 FASTER, 0 SAME"),
+        "{rows}"
+    );
+    assert_eq!(out.status.code(), Some(i32::from(!rows.starts_with("0 SLOWER"))), "{rows}");
+    // The cells that were measured again are there once.
+    assert_eq!(json(&dir.path().join("report.json"))["cells"].as_array().unwrap().len(), 2);
+
+    fs::write(&path, "{}").unwrap();
+    let out = bench(dir.path(), &["--baseline", path.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("no report.json: missing field `schema`"), "{}", text(&out.stderr));
 }
 
 #[test]
@@ -87,7 +116,7 @@ fn unknown_names_list_the_known() {
     let dir = tempfile::tempdir().unwrap();
     for (args, words) in [
         (["--kernels", "fsat"], ["\"fsat\"", "matrixmultiply"]),
-        (["--shapes", "5x5"], ["\"5x5\"", "50000x784x10"]),
+        (["--shapes", "50000x784"], ["\"50000x784\"", "50000x784x10"]),
         (["--blas-lib", "/no/such/lib.so"], ["/no/such/lib.so", "cannot load"]),
     ] {
         let out = bench(dir.path(), &args);
@@ -127,14 +156,6 @@ fn conform_fails_if_a_required_kernel_did_not_run() {
     assert!(text(&out.stdout).contains("blas"));
 }
 
-/// The shared library of this crate's "example": cargo puts examples beside the program.
-fn crashing_library() -> PathBuf {
-    let file = format!("{}crashing_cblas{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let path = Path::new(env!("CARGO_BIN_EXE_matmul-lab")).with_file_name("examples").join(file);
-    assert!(path.exists(), "{} is missing: run the tests with --examples too", path.display());
-    path
-}
-
 /// A library that reads past C dies at a guard page: a finding with its case, and nothing else is lost.
 #[test]
 fn a_crash_in_a_library_is_a_finding() {
@@ -142,7 +163,7 @@ fn a_crash_in_a_library_is_a_finding() {
     let conform = |args: &[&str]| {
         let fixed = ["conform", "--plan", "glance", "--kernels", "crashing-cblas", "--out"];
         let mut command = lab();
-        command.args(fixed).arg(dir.path()).arg("--blas-lib").arg(crashing_library()).args(args);
+        command.args(fixed).arg(dir.path()).arg("--blas-lib").arg(library("crashing_cblas")).args(args);
         let out = command.output().unwrap();
         assert!(out.status.success(), "{}", text(&out.stderr));
         text(&out.stdout)
@@ -230,6 +251,8 @@ fn a_worker_multiplies_what_lies_in_the_folder() {
         .unwrap();
     let (mut to, mut from) =
         (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    // The first word: its libraries are loaded.
+    assert_eq!(from.next().unwrap().unwrap(), "\"Ready\"");
     let mut ask = |request: Value| -> Value {
         writeln!(to, "{request}").unwrap();
         serde_json::from_str(&from.next().unwrap().unwrap()).unwrap()
@@ -240,11 +263,11 @@ fn a_worker_multiplies_what_lies_in_the_folder() {
     });
     let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f64", "dir": dir.path() } });
     assert_eq!(ask(cell), "Ready");
-    assert!(ask("Verify".into())["Seconds"].as_f64().unwrap() > 0.0);
+    assert!(ask("Verify".into())["Timed"]["seconds"].as_f64().unwrap() > 0.0);
     assert_eq!(fs::read(dir.path().join("c")).unwrap(), bytes(&[50.0, 122.0]));
     assert!(
-        ask(serde_json::json!({ "Time": { "calls": 3, "warm_up": true } }))["Seconds"].as_f64().unwrap()
-            > 0.0
+        ask(serde_json::json!({ "Time": { "calls": 3, "warm_up": true } }))["Timed"]["seconds"].as_f64()
+            > Some(0.0)
     );
     drop(to);
     assert!(child.wait().unwrap().success());
@@ -268,6 +291,6 @@ fn a_child_refuses_an_unknown_type() {
     let cell = serde_json::json!({ "Cell": { "shape": shape, "dtype": "f16", "dir": "." } });
     writeln!(child.stdin.take().unwrap(), "{cell}").unwrap();
     let out = child.wait_with_output().unwrap();
-    assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), String::new()));
+    assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), "\"Ready\"\n".into()));
     assert!(text(&out.stderr).contains("f16"), "{}", text(&out.stderr));
 }

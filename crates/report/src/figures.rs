@@ -3,7 +3,7 @@
 use crate::dtype::Dtype;
 use crate::owner::Owner;
 use crate::roofline;
-use crate::schema::{Report, Row, Sample, Summary};
+use crate::schema::{Cell, Report, Row, Sample, Summary};
 use crate::stats::{self, Quartiles};
 
 /// The kernel that "x naive" compares with.
@@ -12,20 +12,45 @@ const NAIVE: &str = "naive-loops";
 impl Report {
     /// Computes every figure that follows from samples. Cells may be added and this called again.
     pub fn finish(&mut self) {
-        for index in 0..self.cells.len() {
+        for (index, free_canary) in self.free_canaries().into_iter().enumerate() {
+            self.summarise_cell(index, free_canary);
             self.limit_cell(index);
-            self.summarise_cell(index);
         }
         for index in 0..self.cells.len() {
             self.compare_cell(index);
         }
     }
 
-    /// The best canary of all cells with this type and thread count.
-    fn best_canary(&self, dtype: Dtype, threads: usize) -> f64 {
+    /// For each cell the canary of a free core, as far as the run knew when it had measured it: what comes later changes
+    /// no verdict on what was before.
+    pub(crate) fn free_canaries(&self) -> Vec<f64> {
+        let mut canaries: Vec<((Dtype, usize), Vec<f64>)> = Vec::new();
+        let cells = self.cells.iter().map(|cell| {
+            let setting = (cell.dtype, cell.threads);
+            let known = canaries.iter().position(|(known, _)| *known == setting);
+            let index = known.unwrap_or(canaries.len());
+            if known.is_none() {
+                canaries.push((setting, Vec::new()));
+            }
+            canaries[index].1.extend(cell.canaries());
+            stats::free_canary(&canaries[index].1)
+        });
+        cells.collect()
+    }
+
+    /// [`Report::finish`] for the last cell alone, as far as it is known: cells to come may raise its limit.
+    pub fn finish_last(&mut self) {
+        let Some(index) = self.cells.len().checked_sub(1) else { return };
+        let readings = self.canaries(self.cells[index].dtype, self.cells[index].threads);
+        self.summarise_cell(index, stats::free_canary(&readings));
+        self.limit_cell(index);
+        self.compare_cell(index);
+    }
+
+    /// Every canary of a type and thread count.
+    fn canaries(&self, dtype: Dtype, threads: usize) -> Vec<f64> {
         let cells = self.cells.iter().filter(|c| c.dtype == dtype && c.threads == threads);
-        let samples = cells.flat_map(|c| &c.rows).flat_map(|r| &r.samples);
-        samples.map(|s| s.canary.0.max(s.canary.1)).fold(0.0, f64::max)
+        cells.flat_map(Cell::canaries).collect()
     }
 
     /// The best reading of the FMA loop in all cells with this type and thread count.
@@ -36,13 +61,8 @@ impl Report {
 
     /// Best and median canary, GFLOP/s.
     pub fn canary(&self, dtype: Dtype, threads: usize) -> (f64, f64) {
-        let cells = self.cells.iter().filter(|c| c.dtype == dtype && c.threads == threads);
-        let samples: Vec<f64> = cells
-            .flat_map(|c| &c.rows)
-            .flat_map(|r| &r.samples)
-            .flat_map(|s| [s.canary.0, s.canary.1])
-            .collect();
-        (stats::best(&samples), stats::median(&samples))
+        let readings = self.canaries(dtype, threads);
+        (stats::best(&readings), stats::median(&readings))
     }
 
     fn limit_cell(&mut self, index: usize) {
@@ -54,16 +74,18 @@ impl Report {
             .find(|s| s.dtype == cell.dtype && s.threads == cell.threads)
             .map_or(&[][..], |s| &s.levels);
         let bytes = cell.shape.bytes(cell.dtype);
-        let limit = roofline::limit(cell.shape.flops(), bytes, peak, levels);
+        let fastest = cell.rows.iter().filter_map(Row::best).fold(0.0, f64::max);
+        let limit = roofline::limit(cell.shape.flops(), bytes, peak, levels).against(fastest);
+        for summary in self.cells[index].rows.iter_mut().filter_map(|row| row.summary.as_mut()) {
+            summary.of_limit = if limit.gflops > 0.0 { summary.all.max / limit.gflops } else { 0.0 };
+        }
         self.cells[index].limit = Some(limit);
     }
 
-    fn summarise_cell(&mut self, index: usize) {
-        let best_canary = self.best_canary(self.cells[index].dtype, self.cells[index].threads);
+    fn summarise_cell(&mut self, index: usize, free_canary: f64) {
         let cell = &mut self.cells[index];
-        let limit = cell.limit.as_ref().map_or(0.0, |l| l.gflops);
         for row in &mut cell.rows {
-            row.summary = summarise(&row.samples, cell.shape.flops(), best_canary, limit);
+            row.summary = summarise(&row.samples, cell.shape.flops(), free_canary);
         }
     }
 
@@ -86,18 +108,23 @@ impl Report {
     }
 }
 
-fn summarise(samples: &[Sample], flops: f64, best_canary: f64, limit: f64) -> Option<Summary> {
+impl Cell {
+    fn canaries(&self) -> impl Iterator<Item = f64> + '_ {
+        self.rows.iter().flat_map(|row| &row.samples).flat_map(|s| [s.canary.0, s.canary.1])
+    }
+}
+
+fn summarise(samples: &[Sample], flops: f64, free_canary: f64) -> Option<Summary> {
     let gflops = |s: &Sample| flops / s.seconds.max(1e-12) / 1e9;
     let all = Quartiles::of(&samples.iter().map(gflops).collect::<Vec<_>>())?;
-    let quiet: Vec<f64> =
-        samples.iter().filter(|s| stats::is_quiet(s.canary.0, s.canary.1, best_canary)).map(gflops).collect();
+    let quiet: Vec<f64> = samples.iter().filter(|s| s.is_quiet(free_canary)).map(gflops).collect();
     Some(Summary {
         all,
         quiet_median: Quartiles::of(&quiet).map(|q| q.median),
         quiet: quiet.len(),
         samples: samples.len(),
         few_quiet: quiet.len() < stats::MIN_QUIET,
-        of_limit: if limit > 0.0 { all.max / limit } else { 0.0 },
+        of_limit: 0.0,
         times_naive: None,
         times_peer: None,
     })
@@ -139,15 +166,44 @@ mod tests {
         close(summary(&report, "faer").times_peer.unwrap(), 1.0);
     }
 
+    /// What a cell's samples were taken for does not change with what is measured after it.
     #[test]
-    fn the_quiet_threshold_is_that_of_the_whole_setting() {
+    fn a_late_canary_undoes_nothing() {
         let mut report = fixed();
-        let mut other = report.cells[0].clone();
-        other.rows.truncate(1);
-        other.rows[0].samples[0].canary = (200.0, 200.0);
-        report.cells.push(other);
+        let mut later = report.cells[0].clone();
+        for sample in later.rows.iter_mut().flat_map(|row| &mut row.samples) {
+            sample.canary = (200.0, 200.0);
+        }
+        report.cells.push(later.clone());
         report.finish();
-        assert_eq!(summary(&report, "simd").quiet, 0);
+        assert_eq!(summary(&report, "simd").quiet, 2);
+        // Yet a core that was slower than before is not quiet.
+        let before = report.cells.remove(0);
+        report.cells.push(before);
+        report.finish();
+        assert_eq!(report.cells[1].rows[2].summary.unwrap().quiet, 0);
+    }
+
+    #[test]
+    fn a_thread_that_was_switched_out_is_disturbed() {
+        let mut report = fixed();
+        report.cells[0].rows[2].samples[0].switched = 1;
+        report.finish();
+        assert_eq!(summary(&report, "simd").quiet, 1);
+    }
+
+    #[test]
+    fn a_limit_below_what_was_reached_is_marked() {
+        let mut report = fixed();
+        assert!(!report.cells[0].limit.as_ref().unwrap().exceeded);
+        report.cells[0].fma = vec![0.02];
+        report.finish();
+        assert!(report.cells[0].limit.as_ref().unwrap().exceeded);
+        // The fastest of all failed its check, and is no witness.
+        report.cells[0].fma = vec![125.0];
+        report.cells[0].rows[2].failed = true;
+        report.finish();
+        assert!(!report.cells[0].limit.as_ref().unwrap().exceeded);
     }
 
     #[test]

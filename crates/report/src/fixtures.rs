@@ -12,6 +12,7 @@ fn row(kernel: &str, owner: Owner, seconds: &[f64]) -> Row {
         round,
         seconds,
         canary: if round % 2 == 0 { (100.0, 98.0) } else { (100.0, 80.0) },
+        switched: 0,
     };
     Row {
         kernel: kernel.into(),
@@ -42,6 +43,7 @@ pub(crate) fn fixed() -> Report {
         quick: false,
         seed: 1,
         rounds: 4,
+        partial: None,
         data: "synthetic".into(),
         machine: Machine { cpu: "a CPU".into(), ..Machine::default() },
         conformance: Vec::new(),

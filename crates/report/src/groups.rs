@@ -1,17 +1,21 @@
 //! The catalogue of shapes: one table of groups, and the names that select from it.
 
+use crate::nearest::nearest;
 use crate::shape::{Shape, Source};
 
 /// Why a name selects no shape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// It is none.
-    #[error("unknown shape {name:?}, expected MxKxN, a size, or one of {known}")]
+    #[error(
+        "unknown shape {name:?}; nearest: {}. Expected MxKxN, a size, or a name that `cargo xtask bench --list` shows",
+        nearest.join(", ")
+    )]
     Unknown {
         /// What was found.
         name: String,
-        /// What there is.
-        known: String,
+        /// What there is that is most like it.
+        nearest: Vec<String>,
     },
     /// Its elements cannot be counted or would take more than a terabyte.
     #[error("the shape {name} has more than 10^11 elements")]
@@ -156,8 +160,11 @@ pub fn select(names: &[impl AsRef<str>]) -> Result<Vec<Shape>, ShapeError> {
 
 fn unknown(name: &str, table: &[Shape]) -> ShapeError {
     let known = ["all"].into_iter().chain(GROUPS.map(|(group, _)| group));
-    let known: Vec<&str> = known.chain(table.iter().map(|s| s.name.as_str())).collect();
-    ShapeError::Unknown { name: name.into(), known: known.join(", ") }
+    let known = known.chain(table.iter().map(|s| s.name.as_str()));
+    ShapeError::Unknown {
+        name: name.into(),
+        nearest: nearest(name, known).into_iter().map(Into::into).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -195,10 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_shapes_list_the_known() {
-        for bad in ["3x4", "gemm", ""] {
+    fn unknown_shapes_name_the_nearest() {
+        for (bad, near) in
+            [("3x4", "4x4x4"), ("gemm", "gemv"), ("mnits", "mnist"), ("50000x784", "50000x784x10")]
+        {
             let message = selected(&[bad]).unwrap_err().to_string();
-            assert!(message.contains(&format!("{bad:?}")) && message.contains("50000x784x10"), "{message}");
+            assert!(message.contains(&format!("{bad:?}; nearest: {near}")), "{message}");
+            assert!(message.len() < 200, "{message}");
         }
         for large in ["4000000000x2x3000000", "1x1x1/ld400000000000"] {
             assert!(matches!(selected(&[large]), Err(ShapeError::TooLarge { .. })));

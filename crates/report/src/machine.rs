@@ -54,7 +54,7 @@ pub const ASSUMED_CACHES: [u64; 3] = [32 << 10, 512 << 10, 8 << 20];
 impl Machine {
     /// Bytes of a cache level, and whether the system told.
     pub fn cache_bytes(&self, level: u32) -> (u64, bool) {
-        match self.caches.iter().find(|c| c.level == level) {
+        match self.caches.iter().find(|c| c.level == level && c.bytes > 0) {
             Some(cache) => (cache.bytes, true),
             None => (ASSUMED_CACHES[level.clamp(1, 3) as usize - 1], false),
         }
@@ -71,5 +71,8 @@ mod tests {
             Machine { caches: vec![Cache { level: 1, bytes: 1, shared_by: 1 }], ..Machine::default() };
         assert_eq!(machine.cache_bytes(1), (1, true));
         assert_eq!(machine.cache_bytes(2), (ASSUMED_CACHES[1], false));
+        // Some virtual machines say so: as good as nothing.
+        let zero = Machine { caches: vec![Cache { level: 1, bytes: 0, shared_by: 1 }], ..Machine::default() };
+        assert_eq!(zero.cache_bytes(1), (ASSUMED_CACHES[0], false));
     }
 }

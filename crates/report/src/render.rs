@@ -2,13 +2,20 @@
 
 mod cells;
 mod checks;
+mod comparison;
+mod csv;
 mod markdown;
 mod numbers;
+mod screen;
 mod table;
 mod tables;
 
 pub use cells::{LEGEND, cell_table, cell_title};
 pub use checks::checks_table;
+pub use comparison::comparison;
+pub(crate) use csv::csv;
 pub use markdown::{machine_lines, markdown};
+pub(crate) use screen::parts as first_screen_parts;
+pub use screen::{cell_line, first_screen};
 pub use table::Table;
 pub use tables::{failures_table, limits_table};

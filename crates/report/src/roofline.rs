@@ -24,6 +24,20 @@ pub struct Limit {
     pub level: String,
     /// Whether bandwidth and not arithmetic is the limit.
     pub memory_bound: bool,
+    /// Whether a kernel was faster by more than 2 %: then it is no limit. The gauge was disturbed, or the operands lie
+    /// nearer than what its bandwidth was measured on.
+    #[serde(default)]
+    pub exceeded: bool,
+}
+
+/// How far above a limit a kernel may be by the clock's own scatter.
+const SCATTER: f64 = 1.02;
+
+impl Limit {
+    /// With what the fastest kernel reached.
+    pub(crate) fn against(self, fastest: f64) -> Self {
+        Self { exceeded: fastest > SCATTER * self.gflops, ..self }
+    }
 }
 
 /// min(peak, intensity x bandwidth), with the bandwidth of the first level that holds A, B and C. Each of them is
@@ -37,6 +51,7 @@ pub fn limit(flops: f64, bytes: f64, peak: f64, levels: &[Level]) -> Limit {
         gflops: if memory_bound { memory } else { peak },
         level: level.map_or_else(|| "unknown".into(), |l| l.name.clone()),
         memory_bound,
+        exceeded: false,
     }
 }
 
@@ -58,7 +73,7 @@ mod tests {
     fn small_products_are_bound_by_arithmetic() {
         // 32³ f32: 65,536 flops on 12,288 bytes is 5.3 flops per byte, x 200 GB/s far above the peak.
         let l = limit(65_536.0, 12_288.0, 100.0, &levels());
-        assert_eq!(l, Limit { gflops: 100.0, level: "L1".into(), memory_bound: false });
+        assert_eq!(l, Limit { gflops: 100.0, level: "L1".into(), memory_bound: false, exceeded: false });
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::owner::Owner;
 use crate::roofline::{Level, Limit};
 use crate::shape::Shape;
-use crate::stats::Quartiles;
+use crate::stats::{self, Quartiles};
 
 /// The version of the JSON; it grows when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 2;
@@ -27,6 +27,9 @@ pub struct Report {
     pub seed: u64,
     /// Most rounds of a cell.
     pub rounds: usize,
+    /// What ended the run before its last cell, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<String>,
     /// Where the images came from.
     pub data: String,
     /// Where it ran.
@@ -145,6 +148,9 @@ pub struct Sample {
     pub seconds: f64,
     /// The canary's GFLOP/s just before and just after.
     pub canary: (f64, f64),
+    /// How often the thread that called was switched out for another, in the time of the batch.
+    #[serde(default)]
+    pub switched: u64,
 }
 
 /// The figures of a measured row, in GFLOP/s unless they say otherwise.
@@ -166,6 +172,51 @@ pub struct Summary {
     pub times_naive: Option<f64>,
     /// Best sample over that of the best peer or BLAS in the cell.
     pub times_peer: Option<f64>,
+}
+
+/// Why a text is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It is no JSON, or lacks a field.
+    #[error("no report.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is of another version.
+    #[error("a report.json of version {found}, expected {expected}", expected = SCHEMA)]
+    Schema {
+        /// Its version.
+        found: u32,
+    },
+}
+
+impl Report {
+    /// Reads one, and computes its figures where it has the samples.
+    ///
+    /// # Errors
+    /// [`ReportError`] if the text is none of this version.
+    pub fn from_json(text: &str) -> Result<Self, ReportError> {
+        /// Looked at first: another version may lack any field.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let Version { schema: found } = serde_json::from_str(text)?;
+        if found != SCHEMA {
+            return Err(ReportError::Schema { found });
+        }
+        let mut report: Self = serde_json::from_str(text)?;
+        if report.cells.iter().flat_map(|cell| &cell.rows).any(|row| !row.samples.is_empty()) {
+            report.finish();
+        }
+        Ok(report)
+    }
+}
+
+impl Sample {
+    /// Whether nothing else had the core: by the canaries around it, which an equal share of the CPU leaves alone where
+    /// they are short, and by the system's own count of switches, which knows nothing of other guests.
+    pub fn is_quiet(&self, free_canary: f64) -> bool {
+        self.switched == 0 && stats::is_quiet(self.canary.0, self.canary.1, free_canary)
+    }
 }
 
 impl Row {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A sample is quiet if the canaries just before and just after it reached this share of the best canary of the
-/// run: 3% is above the canary's own scatter on an idle core and well below the 7 to 20% that a busy sibling costs.
+/// A sample is quiet if the canaries just before and just after it reached this share of a free core's: 3% is above the
+/// canary's own scatter on an idle core and well below the 7 to 20% that a busy sibling costs.
 pub const QUIET_SHARE: f64 = 0.97;
 
 /// With fewer quiet samples than this their median is marked as weak.
@@ -53,9 +53,17 @@ pub fn best(samples: &[f64]) -> f64 {
     samples.iter().copied().fold(0.0, f64::max)
 }
 
+/// The canary of a free core, from all readings of a run until then: what one in twenty reached, and at least two, so
+/// that one reading that is too high for whatever reason does not call all others disturbed. 0 if there are none.
+pub fn free_canary(readings: &[f64]) -> f64 {
+    let Some(last) = readings.len().checked_sub(1) else { return 0.0 };
+    let rank = (1 + readings.len() / 20).min(last);
+    *readings.to_vec().select_nth_unstable_by(rank, |a, b| b.total_cmp(a)).1
+}
+
 /// Whether a sample between two canaries was taken in a quiet moment.
-pub fn is_quiet(before: f64, after: f64, best_canary: f64) -> bool {
-    before.min(after) >= QUIET_SHARE * best_canary
+pub fn is_quiet(before: f64, after: f64, free_canary: f64) -> bool {
+    before.min(after) >= QUIET_SHARE * free_canary
 }
 
 #[cfg(test)]
@@ -82,6 +90,17 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[3.0, 1.0]), 2.0);
         assert_eq!(best(&[3.0, 1.0]), 3.0);
+    }
+
+    #[test]
+    fn one_high_canary_is_nobodys_measure() {
+        let mut readings = vec![100.0; 40];
+        assert_eq!((free_canary(&readings), free_canary(&[]), free_canary(&[7.0])), (100.0, 0.0, 7.0));
+        readings.extend([130.0, 160.0]);
+        assert_eq!(free_canary(&readings), 100.0);
+        // A busy machine: what is seen now and then is what a free core does.
+        readings.extend(vec![80.0; 300]);
+        assert_eq!(free_canary(&readings), 100.0);
     }
 
     #[test]

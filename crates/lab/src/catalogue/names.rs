@@ -98,6 +98,11 @@ pub fn check(names: &[String], blas_lib: &[String]) -> Result<(), OptionsError> 
     }
 }
 
+/// Whether a run of these kernels, all if there are none, has a row for the linked BLAS.
+pub fn wants_blas(names: &[String]) -> bool {
+    names.is_empty() || names.iter().any(|name| LINKED.contains(&name.as_str()))
+}
+
 /// The text of `bench --list`: the kernels of each thread count, `blas` with name and state behind the others, and the
 /// shapes.
 pub fn list(threads: &[usize], blas: impl Fn(usize) -> Vec<(String, String)>) -> String {

@@ -4,6 +4,7 @@ use matmul::{Availability, BatchMut, BatchRef, Kernel, MatMut, MatRef, Problem, 
 use matmul_blas::Blas;
 use matmul_report::{Dtype, Owner};
 use matmul_simd::{Isa, Simd};
+use regex_lite::Regex;
 
 use crate::catalogue::names::detail;
 use crate::error::Error;
@@ -162,8 +163,8 @@ pub(crate) fn own_portable<T: Real>() -> [Entry<T>; 2] {
 pub(crate) struct Chosen {
     /// Exact names; empty for all.
     pub(crate) names: Vec<String>,
-    /// A part of `kernel/shape/dtype/threads`.
-    pub(crate) filter: Option<String>,
+    /// What finds something in `kernel/shape/dtype/threads`.
+    pub(crate) filter: Option<Regex>,
 }
 
 impl Chosen {
@@ -180,7 +181,7 @@ impl Chosen {
     pub(crate) fn has(&self, kernel: &str, shape: &str, dtype: Dtype, threads: usize) -> bool {
         let row = format!("{kernel}/{shape}/{dtype}/{threads}");
         (self.names.is_empty() || self.names.iter().any(|name| name == kernel))
-            && self.filter.as_ref().is_none_or(|part| row.contains(part))
+            && self.filter.as_ref().is_none_or(|filter| filter.is_match(&row))
     }
 }
 
@@ -249,9 +250,16 @@ mod tests {
 
     #[test]
     fn filters_see_the_whole_row() {
-        let chosen = Chosen { names: Vec::new(), filter: Some("faer/16x16x16/f32".into()) };
+        let has = |filter: &str, kernel, dtype| {
+            let chosen = Chosen { names: Vec::new(), filter: Some(Regex::new(filter).unwrap()) };
+            chosen.has(kernel, "16x16x16", dtype, 1)
+        };
         assert!(
-            chosen.has("faer", "16x16x16", Dtype::F32, 1) && !chosen.has("faer", "16x16x16", Dtype::F64, 1)
+            has("faer/16x16x16/f32", "faer", Dtype::F32) && !has("faer/16x16x16/f32", "faer", Dtype::F64)
+        );
+        assert!(
+            has("^(simd|gemm)/.*/1$", "gemm", Dtype::F64)
+                && !has("^(simd|gemm)/.*/1$", "simd-avx2", Dtype::F64)
         );
     }
 }

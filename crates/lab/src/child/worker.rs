@@ -1,28 +1,36 @@
 //! A kernel in a process of its own.
 //!
-//! The threads of a BLAS go on spinning for a while after a call, and would take the cores of whoever is timed next.
-//! So each library that brings threads runs in a child of this program, and the child is stopped (SIGSTOP) whenever
-//! it is not its turn. The two speak JSON, one message to a line; matrices go through files.
+//! A library may crash, end the process or never return, and the threads of a BLAS go on spinning for a while after a
+//! call, taking the cores of whoever is timed next. So each library runs in a child of this program, with a time limit
+//! on every answer, and the child is stopped (SIGSTOP) whenever it is not its turn. The two speak JSON, one message to a
+//! line; matrices go through files.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use matmul::Real;
 use matmul_conformance::this_program;
 use matmul_report::{Dtype, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::registry::{self, Libraries};
 use crate::child::exchange;
-use crate::child::parent::die_with_parent;
+use crate::child::parent::own_group;
 use crate::error::Error;
-use crate::machine::{affinity, pin};
+use crate::interrupt;
 use crate::measure::operands::Operands;
-use crate::measure::sampling::{Sampling, time_calls};
+use crate::measure::sampling::{Sampling, Timed};
+
+/// How often a wish to end is looked for while a child computes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Flops per second of a library that is worth waiting for.
+const SLOWEST: f64 = 2e8;
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Request {
+pub(crate) enum Request {
     /// From now on this product, whose A and B lie in a folder.
     Cell { shape: Shape, dtype: Dtype, dir: PathBuf },
     /// One call, whose C is to be put into the folder.
@@ -32,9 +40,10 @@ enum Request {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Answer {
+pub(crate) enum Answer {
+    /// The first, when the libraries are loaded; then of each cell.
     Ready,
-    Seconds(f64),
+    Timed(Timed),
     Failed(String),
 }
 
@@ -54,82 +63,145 @@ pub(crate) struct Options {
 
 /// The parent's end.
 pub(crate) struct Worker {
-    name: String,
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-    /// Of the present cell.
+    options: Options,
+    patience: Duration,
+    state: State,
+    /// Flops of a call of the present cell, and where its matrices lie.
+    flops: f64,
     dir: PathBuf,
 }
 
+enum State {
+    /// Not started yet, or ended by itself; another one may do better in another cell.
+    None,
+    Running(Process),
+    /// It was silent for too long. Another one would be so again, and take as long to show it.
+    Hung,
+}
+
 impl Worker {
-    /// Starts this program again. The child inherits the affinity of the calling thread, which must not be pinned.
-    pub(crate) fn start(options: &Options) -> Result<Self, Error> {
-        let name = options.kernel.clone();
-        let io = |source| Error::Worker { kernel: options.kernel.clone(), reason: source };
-        let mut command = this_program().map_err(|err| io(err.to_string()))?;
-        command.arg("worker").args(["--kernel", &name]);
-        command.args(["--threads", &options.threads.to_string()]);
-        for library in &options.blas_lib {
-            command.args(["--blas-lib", library]);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|err| io(err.to_string()))?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (to, from) = pipes.ok_or_else(|| io("it has no pipes".into()))?;
-        let worker = Self { name, child, to, from: BufReader::new(from), dir: PathBuf::new() };
-        worker.stop();
-        Ok(worker)
+    /// Starts nothing: a child is started when it has something to do.
+    pub(crate) fn new(options: Options, patience: Duration) -> Self {
+        Self { options, patience, state: State::None, flops: 0.0, dir: PathBuf::new() }
     }
 
-    /// From now on the product whose factors lie in `dir`.
+    /// From now on the product whose factors lie in `dir`. A child that is started inherits the affinity of the calling
+    /// thread, which must not be pinned.
     pub(crate) fn cell(&mut self, shape: &Shape, dtype: Dtype, dir: PathBuf) -> Result<(), Error> {
-        self.dir.clone_from(&dir);
-        match self.ask(&Request::Cell { shape: shape.clone(), dtype, dir })? {
+        match self.state {
+            State::Hung => return Err(self.error("was silent for too long in an earlier cell".into())),
+            State::None => {
+                self.flops = 0.0;
+                let process = Process::start(&self.options);
+                self.state = State::Running(process.map_err(|err| self.error(err.to_string()))?);
+                self.wait(Instant::now() + self.patience)?;
+            }
+            State::Running(_) => {}
+        }
+        (self.flops, self.dir) = (shape.flops(), dir.clone());
+        match self.ask(&Request::Cell { shape: shape.clone(), dtype, dir }, 1)? {
             Answer::Ready => Ok(()),
             answer => Err(self.error(format!("answered {answer:?} to a new cell"))),
         }
     }
 
-    /// One call; its C comes into the operands. Returns its seconds.
-    pub(crate) fn verify<T: Real>(&mut self, operands: &mut Operands<T>) -> Result<f64, Error> {
-        match self.ask(&Request::Verify)? {
-            Answer::Seconds(seconds) => {
+    /// One call; its C comes into the operands.
+    pub(crate) fn verify<T: Real>(&mut self, operands: &mut Operands<T>) -> Result<Timed, Error> {
+        match self.ask(&Request::Verify, 1)? {
+            Answer::Timed(timed) => {
                 operands.c = exchange::read(&self.dir.join(exchange::C), operands.c.len())?;
-                Ok(seconds)
+                Ok(timed)
             }
             answer => Err(self.error(format!("answered {answer:?} to a check"))),
         }
     }
 
     /// Seconds per call.
-    pub(crate) fn time(&mut self, sampling: Sampling) -> Result<f64, Error> {
-        match self.ask(&Request::Time(sampling))? {
-            Answer::Seconds(seconds) => Ok(seconds),
+    pub(crate) fn time(&mut self, sampling: Sampling) -> Result<Timed, Error> {
+        match self.ask(&Request::Time(sampling), sampling.calls + 1)? {
+            Answer::Timed(timed) => Ok(timed),
             answer => Err(self.error(format!("answered {answer:?} to a measurement"))),
         }
     }
 
-    fn ask(&mut self, request: &Request) -> Result<Answer, Error> {
-        let mut line = serde_json::to_string(request)?;
-        line.push('\n');
-        self.go_on();
-        let written = self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush());
-        let mut answer = String::new();
-        let read = written.and_then(|()| self.from.read_line(&mut answer));
-        self.stop();
-        match read {
-            Ok(0) => Err(self.error("ended without an answer".into())),
-            Ok(_) => match serde_json::from_str(&answer)? {
-                Answer::Failed(reason) => Err(self.error(reason)),
-                answer => Ok(answer),
-            },
-            Err(err) => Err(self.error(err.to_string())),
+    fn ask(&mut self, request: &Request, calls: u64) -> Result<Answer, Error> {
+        let line = format!("{}\n", serde_json::to_string(request)?);
+        let limit = self.patience + Duration::from_secs_f64(calls as f64 * self.flops / SLOWEST);
+        if let State::Running(process) = &mut self.state {
+            process.go_on();
+            // A child that has gone is noticed by its answer.
+            let _ = process.to.write_all(line.as_bytes()).and_then(|()| process.to.flush());
+        }
+        let answer = self.wait(Instant::now() + limit);
+        if let State::Running(process) = &self.state {
+            process.stop();
+        }
+        match answer? {
+            Answer::Failed(reason) => Err(self.error(reason)),
+            answer => Ok(answer),
+        }
+    }
+
+    fn wait(&mut self, until: Instant) -> Result<Answer, Error> {
+        let State::Running(process) = &mut self.state else { return Err(self.error("is not there".into())) };
+        loop {
+            interrupt::check()?;
+            let left = until.saturating_duration_since(Instant::now());
+            match process.answers.recv_timeout(left.min(LOOK)) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                    self.state = State::Hung;
+                    return Err(self.error(format!("was silent for more than {:?}", self.patience)));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = process.child.wait().map_or_else(|err| err.to_string(), ended);
+                    self.state = State::None;
+                    return Err(self.error(ended));
+                }
+            }
         }
     }
 
     fn error(&self, reason: String) -> Error {
-        Error::Worker { kernel: self.name.clone(), reason }
+        Error::Worker { kernel: self.options.kernel.clone(), reason }
+    }
+}
+
+/// How a process ended that should not have.
+pub(crate) fn ended(status: ExitStatus) -> String {
+    format!("ended by itself ({status})")
+}
+
+/// A running child.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    to: ChildStdin,
+    pub(crate) answers: Receiver<Answer>,
+}
+
+impl Process {
+    /// Starts this program again.
+    pub(crate) fn start(options: &Options) -> std::io::Result<Self> {
+        let mut command = this_program()?;
+        command.arg("worker").args(["--kernel", &options.kernel]);
+        command.args(["--threads", &options.threads.to_string()]);
+        for library in &options.blas_lib {
+            command.args(["--blas-lib", library]);
+        }
+        own_group(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let mut child = command.spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (to, from) = pipes.ok_or_else(|| std::io::Error::other("it has no pipes"))?;
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for answer in messages(from) {
+                if sender.send(answer).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { child, to, answers })
     }
 
     #[cfg(unix)]
@@ -153,14 +225,14 @@ impl Worker {
     /// Without signals the library's threads are given time to fall asleep: OpenBLAS spins for 2²⁶ cycles, 30 ms.
     #[cfg(not(unix))]
     fn stop(&self) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
 
     #[cfg(not(unix))]
     fn go_on(&self) {}
 }
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
         // Both fail only if the child has already gone.
         let _ = self.child.kill();
@@ -168,72 +240,21 @@ impl Drop for Worker {
     }
 }
 
-/// The child's end: answers until the parent closes the pipe.
-pub(crate) fn serve(options: &Options) -> Result<(), Error> {
-    die_with_parent();
-    let libraries = Libraries::load(&options.blas_lib)?;
-    let cpus = affinity::cpus();
-    let mut requests = std::io::stdin().lines().map_while(Result::ok);
-    let mut next = receive(&mut requests)?;
-    while let Some(Request::Cell { shape, dtype, dir }) = next {
-        let cell = (options, &libraries, cpus.as_slice(), shape, dir);
-        next = match dtype {
-            Dtype::F32 => serve_cell::<f32>(cell, &mut requests)?,
-            Dtype::F64 => serve_cell::<f64>(cell, &mut requests)?,
-        };
+/// The messages among the lines that come from a child.
+fn messages(from: impl Read) -> impl Iterator<Item = Answer> {
+    // Bytes, not text: what a library prints need not be UTF-8.
+    let lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+    lines.filter_map(|line| serde_json::from_slice(&line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_between_messages_is_passed_over() {
+        let text = b"MKL_VERBOSE 1.2\n\"Ready\"\n\xff\n\n{\"Failed\":\"x\"}\n{\"Fail" as &[u8];
+        let found: Vec<String> = messages(text).map(|answer| format!("{answer:?}")).collect();
+        assert_eq!(found, ["Ready", "Failed(\"x\")"]);
     }
-    Ok(())
-}
-
-type CellOf<'a> = (&'a Options, &'a Libraries, &'a [usize], Shape, PathBuf);
-
-/// Serves one cell, and returns the first request that is not for it.
-fn serve_cell<T: Real>(
-    (options, libraries, cpus, shape, dir): CellOf<'_>,
-    requests: &mut impl Iterator<Item = String>,
-) -> Result<Option<Request>, Error> {
-    let entries = registry::entries::<T>(options.threads, libraries);
-    let Some(entry) = entries.into_iter().find(|entry| entry.name() == options.kernel) else {
-        send(&Answer::Failed("the kernel is missing in the process of its own".into()))?;
-        return receive(requests);
-    };
-    let kernel = entry.kernel;
-    let mut operands = exchange::load::<T>(&shape, &dir)?;
-    operands.call()?.multiply(&*kernel)?;
-    pin_library(options.threads, cpus);
-    send(&Answer::Ready)?;
-    loop {
-        let answer = match receive(requests)? {
-            Some(Request::Verify) => {
-                operands.c.fill(T::NAN);
-                let seconds = time_calls(&mut operands, &*kernel, Sampling::cold());
-                let written = exchange::write(&dir.join(exchange::C), &operands.c);
-                seconds.and_then(|seconds| written.map(|()| Answer::Seconds(seconds)))
-            }
-            Some(Request::Time(sampling)) => {
-                time_calls(&mut operands, &*kernel, sampling).map(Answer::Seconds)
-            }
-            other => return Ok(other),
-        };
-        send(&answer.unwrap_or_else(|err| Answer::Failed(err.to_string())))?;
-    }
-}
-
-/// Binds this thread and those of the library to a CPU each. A library that keeps its threads has them after the
-/// first call at the latest. One that starts them in each call, as BLIS does, lets them inherit this thread's mask:
-/// bound to one CPU they would wait for each other there, a thousand times slower, so then nothing is bound.
-fn pin_library(threads: usize, cpus: &[usize]) {
-    let others = pin::pin_others(cpus.get(1..threads.min(cpus.len())).unwrap_or_default());
-    if let (true, Some(&cpu)) = (others + 1 >= threads.min(cpus.len()), cpus.first()) {
-        pin::pin_current(cpu);
-    }
-}
-
-fn receive(requests: &mut impl Iterator<Item = String>) -> Result<Option<Request>, Error> {
-    Ok(requests.next().map(|line| serde_json::from_str(&line)).transpose()?)
-}
-
-fn send(answer: &Answer) -> Result<(), Error> {
-    println!("{}", serde_json::to_string(answer)?);
-    Ok(())
 }

@@ -6,14 +6,15 @@ use matmul_report::{ASSUMED_CACHES, Machine};
 
 use crate::catalogue::dtype::dtype;
 use crate::machine::detect::detect;
+use crate::say;
 
 /// Prints caches and blocks.
 pub(crate) fn run() {
     let machine = detect();
     for (level, assumed) in (1..).zip(ASSUMED_CACHES) {
         match machine.caches.iter().find(|c| c.level == level) {
-            Some(c) => println!("L{level}: {} KiB, shared by {} CPUs", c.bytes >> 10, c.shared_by),
-            None => println!("L{level}: not told, {} KiB assumed", assumed >> 10),
+            Some(c) => say!("L{level}: {} KiB, shared by {} CPUs", c.bytes >> 10, c.shared_by),
+            None => say!("L{level}: not told, {} KiB assumed", assumed >> 10),
         }
     }
     let mut table = Table::new(&[
@@ -36,7 +37,7 @@ pub(crate) fn run() {
         add::<f32>(&mut table, isa, &machine);
         add::<f64>(&mut table, isa, &machine);
     }
-    println!("\n{}\n{LEGEND}", table.text());
+    say!("\n{}\n{LEGEND}", table.text());
 }
 
 const LEGEND: &str = "\

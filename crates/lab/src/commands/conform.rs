@@ -7,12 +7,14 @@ use matmul_report::{Checked, Owner, Record};
 
 use crate::catalogue::dtype::dtype;
 use crate::catalogue::registry::{self, Chosen, Entry, Libraries};
+use crate::child::trial;
 use crate::commands::publish;
 use crate::error::Error;
 use crate::measure::conformance::check_entries;
-use crate::options::{Cases, Conform};
+use crate::options::{Cases, Conform, claim};
 use crate::output;
 use crate::progress::Progress;
+use crate::say;
 
 /// The thread counts at which the parallel kernel must keep its bits.
 const THREADS: std::ops::RangeInclusive<usize> = 1..=8;
@@ -24,7 +26,8 @@ pub(crate) fn run(options: &Conform) -> Result<bool, Error> {
     if let Some(dir) = &options.publish {
         return publish::run(dir, &options.document, options.check);
     }
-    let libraries = Libraries::load(&cases.blas_lib)?;
+    claim(options.out())?;
+    let libraries = trial::libraries(&cases.blas_lib, cases.patience())?;
     let chosen = Chosen { names: kernels.clone(), filter: None };
     let mut known = registry::names(&libraries);
     known.extend(registry::own_portable::<f32>().map(|entry| entry.name().to_owned()));
@@ -37,18 +40,18 @@ pub(crate) fn run(options: &Conform) -> Result<bool, Error> {
     progress.finish();
     record.finish();
     for failed in record.checks.iter().filter(|c| c.is_failure()) {
-        println!("on {} threads, {}", failed.threads, failed.report);
-        failed.again().iter().for_each(|command| println!("again: {command}"));
+        say!("on {} threads, {}", failed.threads, failed.report);
+        failed.again().iter().for_each(|command| say!("again: {command}"));
     }
-    println!("{}", checks_table(&record.checks).text());
-    record.fingerprints.iter().filter(|f| !f.passed()).for_each(|f| println!("{f}"));
-    println!("{} of {} kernels ran", record.ran, record.kernels);
+    say!("{}", checks_table(&record.checks).text());
+    record.fingerprints.iter().filter(|f| !f.passed()).for_each(|f| say!("{f}"));
+    say!("{} of {} kernels ran", record.ran, record.kernels);
     let path = options.out().join("conformance.json");
     output::write(&path, &serde_json::to_string_pretty(&record)?)?;
-    println!("{}", path.display());
+    say!("{}", path.display());
     let missing = record.missing(&std::env::var("MATMUL_REQUIRE").unwrap_or_default());
     for name in &missing {
-        println!("MATMUL_REQUIRE: no kernel with {name} in its name ran");
+        say!("MATMUL_REQUIRE: no kernel with {name} in its name ran");
     }
     Ok(missing.is_empty() && record.passed)
 }

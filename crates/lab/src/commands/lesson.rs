@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::machine::affinity;
 use crate::machine::detect::detect;
 use crate::machine::pool::Pool;
-use crate::options::Lesson;
+use crate::options::{Lesson, claim};
+use crate::{say, tell};
 use ladder::{Climb, DIGITS, Product, climb, rungs};
 
 /// Rows of `m1 = x_valid[:5]`.
@@ -19,9 +20,12 @@ const ROWS: usize = 5;
 
 /// Prints the ladders. False if a rung is not near the first; the chapters are left alone then.
 pub(crate) fn run(options: &Lesson) -> Result<bool, Error> {
+    if options.update {
+        claim(&options.chapters)?;
+    }
     let mnist = data::load(&options.data)?;
     for note in &mnist.notes {
-        eprintln!("note: {note}");
+        tell!("note: {note}");
     }
     let machine = detect();
     let cpus = affinity::cpus();
@@ -31,7 +35,7 @@ pub(crate) fn run(options: &Lesson) -> Result<bool, Error> {
         format!("Machine: {}, {} CPUs, {}; {}.", machine.cpu, cpus.len(), machine.os, machine.rustc),
     ]
     .join("\n");
-    println!("{facts}");
+    say!("{facts}");
 
     let (rungs, pool) = (rungs(), Pool::new(cpus.len(), &cpus)?);
     let weights: Vec<f32> = matmul_lesson::normal(PIXELS, DIGITS, options.seed).into_iter().collect();
@@ -39,9 +43,9 @@ pub(crate) fn run(options: &Lesson) -> Result<bool, Error> {
     let five = Product { a: &mnist.x_valid[..ROWS * PIXELS], ..valid };
 
     let five = pool.install(|| climb(&rungs, five, None))?;
-    println!("\nm1 = x_valid[:5], m1 @ weights, beside the notebook's own ladder\n\n{}", five.table().text());
+    say!("\nm1 = x_valid[:5], m1 @ weights, beside the notebook's own ladder\n\n{}", five.table().text());
     let whole = pool.install(|| climb(&rungs, valid, Some(&five)))?;
-    println!("x_valid @ weights, all {} rows\n\n{}", valid.m(), whole.table().text());
+    say!("x_valid @ weights, all {} rows\n\n{}", valid.m(), whole.table().text());
 
     let near = five.is_near() && whole.is_near();
     if options.update && near {
@@ -58,7 +62,7 @@ fn update(options: &Lesson, facts: &str, five: &Climb, whole: &Climb) -> Result<
         list => Ok(five.of(list)?.table().markdown()),
     })?;
     for path in written {
-        println!("written: {}", path.display());
+        say!("written: {}", path.display());
     }
     Ok(())
 }

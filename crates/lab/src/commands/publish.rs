@@ -8,6 +8,7 @@ use matmul_report::publish::{Document, generated, sort};
 
 use crate::error::Error;
 use crate::output;
+use crate::say;
 
 /// Writes the table of the records below `dir` into the document, or with `check` finds out whether the document has
 /// its rows and columns. `Ok(false)` if it has not.
@@ -18,11 +19,11 @@ pub(crate) fn run(dir: &Path, document: &Path, check: bool) -> Result<bool, Erro
     let new = generated(&records);
     if !check {
         output::write(document, &old.with(&new))?;
-        println!("{}: {} runs", document.display(), records.len());
+        say!("{}: {} runs", document.display(), records.len());
         return Ok(true);
     }
     let stale = old.stale(&new);
-    stale.iter().for_each(|what| println!("{}: {what}", document.display()));
+    stale.iter().for_each(|what| say!("{}: {what}", document.display()));
     Ok(stale.is_empty())
 }
 

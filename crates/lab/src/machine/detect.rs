@@ -7,13 +7,17 @@ use matmul_report::{Cache, Machine};
 use crate::machine::affinity;
 
 /// Variables that choose an instruction set, a thread count or a page size, or fill memory.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 13] = [
     "MATMUL_MAX_ISA",
     "MATMUL_REQUIRE",
     "RAYON_NUM_THREADS",
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "BLIS_ARCH_TYPE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_DEBUG_CPU_TYPE",
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "GLIBC_TUNABLES",
@@ -113,7 +117,7 @@ fn caches() -> Vec<Cache> {
     caches
 }
 
-/// `32K` or `1M` in bytes.
+/// `32K` or `1M` in bytes. Some virtual machines say `0K`, which tells nothing.
 fn size(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let shift = match unit {
@@ -122,7 +126,7 @@ fn size(text: &str) -> Option<u64> {
         "M" => 20,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_shl(shift)
+    number.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|&bytes| bytes > 0)
 }
 
 #[cfg(test)]
@@ -136,6 +140,8 @@ mod tests {
         assert_eq!(size("512"), Some(512));
         assert_eq!(size(""), None);
         assert_eq!(size("3G?"), None);
+        assert_eq!((size("0K"), size("0")), (None, None));
+        assert_eq!(size("18446744073709551615K"), None);
     }
 
     #[test]

@@ -15,6 +15,11 @@ impl StealClock {
         Self::parse(fs::read_to_string("/proc/stat").ok()?.lines().next()?)
     }
 
+    /// The share since the machine was started.
+    pub(crate) fn share(self) -> f64 {
+        self.since(Self { stolen: 0, total: 0 })
+    }
+
     /// `cpu user nice system idle iowait irq softirq steal guest guest_nice`; guest time is part of user time.
     fn parse(line: &str) -> Option<Self> {
         let fields: Vec<u64> =
@@ -38,7 +43,7 @@ mod tests {
         let a = StealClock::parse("cpu  100 0 50 800 0 0 0 50 9 9").unwrap();
         let b = StealClock::parse("cpu  150 0 50 830 0 0 0 70 9 9").unwrap();
         assert_eq!(b.since(a), 0.2);
-        assert_eq!(a.since(a), 0.0);
+        assert_eq!((a.since(a), a.share()), (0.0, 0.05));
         assert!(StealClock::parse("cpu0 1 2 3").is_none());
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn sample(levels: &mut [Level], pool: &Pool, count: usize) {
     for level in levels {
         let words = &words[..(level.buffer as usize / 4).min(words.len())];
         let share = words.len() / pool.threads();
-        let passes = MIN_READ.div_ceil(words.len() * 4).max(1);
+        let passes = MIN_READ.div_ceil((words.len() * 4).max(1));
         for round in 0..=count {
             let (bytes, time) = pool.together(|_| (), |index| read(&words[index * share..][..share], passes));
             // The first pass brings the buffer into its level.
@@ -68,6 +68,9 @@ mod tests {
                 );
             }
         }
+        // A size of 0 is not told: assumed, as if there were none.
+        let zeros = Machine { caches: vec![cache(1, 0), cache(2, 0), cache(3, 0)], ..Machine::default() };
+        assert!(self::levels(&zeros, 1).iter().all(|level| level.buffer > 0));
         let no_l3 = Machine { caches: vec![cache(1, 64 << 10), cache(2, 4 << 20)], ..Machine::default() };
         assert_eq!(
             levels(&no_l3, 1).iter().map(|l| l.name.as_str()).collect::<Vec<_>>(),

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use matmul::Real;
-use matmul_report::{Outcome, Row, Sample};
+use matmul_report::{Outcome, Row, Sample, stats};
 
 use crate::error::Error;
+use crate::interrupt;
 use crate::measure::gauge::Gauge;
 use crate::measure::operands::Random;
 use crate::measure::runner::{Runner, Stage};
-use crate::measure::sampling::Sampling;
+use crate::measure::sampling::{Sampling, Timed};
 
 /// Shortest sample, in seconds; shorter calls are repeated. The clock's own cost is some 30 ns.
 const MIN_SAMPLE: f64 = 50e-6;
@@ -51,15 +52,22 @@ impl<T> Candidate<'_, T> {
     }
 }
 
+/// Most readings of a limit that a kernel was faster than, and most seconds of them.
+const AGAIN: (usize, Duration) = (200, Duration::from_secs(1));
+
 /// Fills in the rows and returns the readings of the FMA loop, one for each round.
+///
+/// # Errors
+/// [`Error::Interrupted`] alone: what goes wrong with a kernel is told by its row.
 pub(crate) fn measure<T: Real>(
     stage: &mut Stage<'_, T>,
     candidates: &mut [Candidate<'_, T>],
     gauge: &Gauge<'_>,
     effort: Effort,
     random: &mut Random,
-) -> Vec<f64> {
+) -> Result<Vec<f64>, Error> {
     for candidate in candidates.iter_mut() {
+        interrupt::check()?;
         prepare(stage, candidate, gauge, effort.budget.as_secs_f64());
     }
     let mut order: Vec<usize> = (0..candidates.len()).filter(|&i| candidates[i].runner.is_some()).collect();
@@ -68,6 +76,7 @@ pub(crate) fn measure<T: Real>(
         if order.is_empty() || (round > 0 && start.elapsed() >= effort.budget) {
             break;
         }
+        interrupt::check()?;
         fma.push(gauge.fma());
         random.shuffle(&mut order);
         let patience =
@@ -80,14 +89,35 @@ pub(crate) fn measure<T: Real>(
             }
             let sampled = sample(stage, candidate);
             let after = gauge.canary();
-            if let Some(seconds) = sampled {
-                candidate.row.samples.push(Sample { round, seconds, canary: (before, after) });
+            if let Some(Timed { seconds, switched }) = sampled {
+                candidate.row.samples.push(Sample { round, seconds, canary: (before, after), switched });
             }
             before = after;
             sampled.is_some()
         });
     }
-    fma
+    read_again(gauge, &mut fma, fastest(candidates, stage.operands.shape.flops()));
+    interrupt::check()?;
+    Ok(fma)
+}
+
+/// GFLOP/s of the fastest sample of a kernel that is right.
+fn fastest<T>(candidates: &[Candidate<'_, T>], flops: f64) -> f64 {
+    let right = candidates.iter().filter(|candidate| !candidate.row.failed);
+    let seconds = right.flat_map(|candidate| &candidate.row.samples).map(|sample| sample.seconds);
+    seconds.fold(0.0, |best, seconds| (flops / seconds / 1e9).max(best))
+}
+
+/// A peak below what a kernel reached is none: its readings fell into moments when others had the CPU. Takes more until
+/// one does not.
+fn read_again(gauge: &Gauge<'_>, fma: &mut Vec<f64>, fastest: f64) {
+    let (start, (readings, time)) = (Instant::now(), AGAIN);
+    for _ in 0..readings {
+        if stats::best(fma) >= fastest || start.elapsed() >= time {
+            break;
+        }
+        fma.push(gauge.fma());
+    }
 }
 
 /// Decides whether the kernel is worth its time, checks its result, and finds how many calls make a sample.
@@ -109,7 +139,8 @@ fn prepare<T: Real>(
     let before = gauge.canary();
     let result = runner.verify(stage);
     let after = gauge.canary();
-    let result = result.and_then(|(check, first)| Ok((check, first, sampling_of(stage, runner, first)?)));
+    let result =
+        result.and_then(|(check, first)| Ok((check, first, sampling_of(stage, runner, first.seconds)?)));
     match result {
         Ok((check, first, sampling)) => {
             candidate.row.check = Some(check);
@@ -117,8 +148,10 @@ fn prepare<T: Real>(
             candidate.row.calls = sampling.calls;
             candidate.sampling = sampling;
             // After so long the cold start does not matter, and the call need not be made twice.
-            if first > LONG_CALL {
-                candidate.row.samples.push(Sample { round: 0, seconds: first, canary: (before, after) });
+            let Timed { seconds, switched } = first;
+            if seconds > LONG_CALL {
+                let canary = (before, after);
+                candidate.row.samples.push(Sample { round: 0, seconds, canary, switched });
             }
         }
         Err(err) => fail(candidate, &err),
@@ -139,15 +172,15 @@ fn sampling_of<T: Real>(
     first: f64,
 ) -> Result<Sampling, Error> {
     let mut sampling = Sampling { calls: 1, warm_up: first < WARM_CALL };
-    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, sampling)? } else { first };
+    let mut seconds = if first < 10.0 * MIN_SAMPLE { runner.time(stage, sampling)?.seconds } else { first };
     while seconds * (sampling.calls as f64) < MIN_SAMPLE && sampling.calls < 1 << 20 {
         sampling.calls *= 2;
-        seconds = runner.time(stage, sampling)?;
+        seconds = runner.time(stage, sampling)?.seconds;
     }
     Ok(sampling)
 }
 
-fn sample<T: Real>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<f64> {
+fn sample<T: Real>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<Timed> {
     let runner = candidate.runner.as_mut()?;
     let result = runner.time(stage, candidate.sampling);
     result.map_err(|err| fail(candidate, &err)).ok()

@@ -10,6 +10,7 @@ use crate::catalogue::dtype::dtype;
 use crate::catalogue::registry::Entry;
 use crate::child::apart::check_apart;
 use crate::error::Error;
+use crate::interrupt;
 use crate::options::Cases;
 use crate::progress::Progress;
 
@@ -31,6 +32,7 @@ pub(crate) fn check_entries<T: Real>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(entry) = entries.get(index) else { break Ok(done) };
+            interrupt::check()?;
             let threads = entry.kernel.threads();
             progress.begin(&format!("conformance of {} {} on {threads}", entry.name(), dtype::<T>()));
             let report = match entry.owner {

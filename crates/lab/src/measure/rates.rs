@@ -27,7 +27,7 @@ impl Rates {
         let warm = Sampling { calls: 1, warm_up: true };
         for entry in entries.iter().filter(|e| e.owner != Owner::Blas && e.needs().is_none()) {
             let time = pool.install(|| time_calls(&mut operands, &*entry.kernel, warm));
-            self.note::<T>(entry.name(), &shape, time.unwrap_or(0.0));
+            self.note::<T>(entry.name(), &shape, time.map_or(0.0, |timed| timed.seconds));
         }
     }
 

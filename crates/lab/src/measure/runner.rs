@@ -7,7 +7,7 @@ use crate::child::worker::Worker;
 use crate::error::Error;
 use crate::machine::pool::Pool;
 use crate::measure::operands::Operands;
-use crate::measure::sampling::{Sampling, time_calls};
+use crate::measure::sampling::{Sampling, Timed, time_calls};
 use crate::measure::verify::Reference;
 
 /// A product with everything that calling kernels on it needs.
@@ -18,16 +18,16 @@ pub(crate) struct Stage<'a, T> {
 }
 
 impl<T: Real> Stage<'_, T> {
-    /// One call on a C full of NaN, compared with the reference, and its seconds.
-    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, f64), Error> {
+    /// One call on a C full of NaN, compared with the reference, and its time.
+    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, Timed), Error> {
         let operands = &mut self.operands;
         operands.c.fill(T::NAN);
-        let seconds = self.pool.install(|| time_calls(operands, kernel, Sampling::cold()))?;
-        Ok((self.reference.check(&operands.result()?), seconds))
+        let timed = self.pool.install(|| time_calls(operands, kernel, Sampling::cold()))?;
+        Ok((self.reference.check(&operands.result()?), timed))
     }
 
     /// Seconds per call.
-    fn time(&mut self, kernel: &dyn Kernel<T>, sampling: Sampling) -> Result<f64, Error> {
+    fn time(&mut self, kernel: &dyn Kernel<T>, sampling: Sampling) -> Result<Timed, Error> {
         let operands = &mut self.operands;
         self.pool.install(|| time_calls(operands, kernel, sampling))
     }
@@ -42,19 +42,19 @@ pub(crate) enum Runner<'a, T> {
 }
 
 impl<T: Real> Runner<'_, T> {
-    /// Whether the result is right, and how many seconds this first call took.
-    pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<(Check, f64), Error> {
+    /// Whether the result is right, and what this first call took.
+    pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<(Check, Timed), Error> {
         match self {
             Runner::Here(kernel) => stage.verify(*kernel),
             Runner::Worker(worker) => {
-                let seconds = worker.verify(&mut stage.operands)?;
-                Ok((stage.reference.check(&stage.operands.result()?), seconds))
+                let timed = worker.verify(&mut stage.operands)?;
+                Ok((stage.reference.check(&stage.operands.result()?), timed))
             }
         }
     }
 
     /// Seconds per call.
-    pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, sampling: Sampling) -> Result<f64, Error> {
+    pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, sampling: Sampling) -> Result<Timed, Error> {
         match self {
             Runner::Here(kernel) => stage.time(*kernel, sampling),
             Runner::Worker(worker) => worker.time(sampling),

@@ -26,19 +26,47 @@ impl Sampling {
     }
 }
 
-/// Seconds per call, on the calling thread.
+/// What a batch of calls took.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Timed {
+    /// Seconds per call.
+    pub(crate) seconds: f64,
+    /// How often the calling thread was switched out for another in that time.
+    pub(crate) switched: u64,
+}
+
+/// Times calls on the calling thread.
 pub(crate) fn time_calls<T: Real>(
     operands: &mut Operands<T>,
     kernel: &dyn Kernel<T>,
     Sampling { calls, warm_up }: Sampling,
-) -> Result<f64, Error> {
+) -> Result<Timed, Error> {
     let mut call = operands.call()?;
     if warm_up {
         call.multiply(kernel)?;
     }
+    let before = switches();
     let start = Instant::now();
     for _ in 0..calls {
         black_box(&mut call).multiply(kernel)?;
     }
-    Ok(start.elapsed().as_secs_f64() / calls as f64)
+    let seconds = start.elapsed().as_secs_f64() / calls as f64;
+    Ok(Timed { seconds, switched: switches().saturating_sub(before) })
+}
+
+/// How often the system has taken the CPU from this thread for another, which no canary beside a sample shows: at equal
+/// shares the switch falls into whatever is long.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn switches() -> u64 {
+    // SAFETY: rusage is a structure of integers, for which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is that of `usage`, which the call fills.
+    let failed = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) } != 0;
+    if failed { 0 } else { u64::try_from(usage.ru_nivcsw).unwrap_or(0) }
+}
+
+/// Not told.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn switches() -> u64 {
+    0
 }

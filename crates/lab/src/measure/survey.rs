@@ -5,13 +5,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use matmul_mnist::Mnist;
-use matmul_report::{Cell, Checked, Conformance, Outcome, Owner, Report, Row, Setting, Shape, render};
+use matmul_report::{
+    Cell, Checked, Conformance, Dtype, Entry as Line, Level, Outcome, Owner, Report, Row, Setting, Shape,
+    render,
+};
+use tempfile::TempDir;
 
 use crate::catalogue::dtype::dtype;
 use crate::catalogue::registry::{self, Chosen, Entry, Libraries};
 use crate::child::exchange;
 use crate::child::worker::{self, Worker};
 use crate::error::Error;
+use crate::interrupt;
+use crate::journal::JournalFile;
 use crate::machine::pool::Pool;
 use crate::machine::steal::StealClock;
 use crate::measure::bandwidth;
@@ -25,6 +31,7 @@ use crate::measure::sampling::Sampling;
 use crate::measure::verify::Reference;
 use crate::options::{Cases, Depth};
 use crate::progress::Progress;
+use crate::say;
 
 /// Readings of each level's bandwidth, before the cells of a setting and again after them.
 const BANDWIDTHS: usize = 5;
@@ -32,11 +39,14 @@ const BANDWIDTHS: usize = 5;
 /// A run while it goes on.
 pub(crate) struct Survey {
     report: Report,
+    journal: JournalFile,
     libraries: Libraries,
     chosen: Chosen,
     shapes: Vec<Shape>,
     mnist: Option<Mnist>,
     blas_lib: Vec<String>,
+    patience: Duration,
+    verbose: bool,
     random: Random,
     rates: Rates,
     progress: Progress,
@@ -58,6 +68,20 @@ fn weight(shape: &Shape) -> u32 {
     }
 }
 
+/// What a survey begins with.
+pub(crate) struct Request {
+    pub(crate) report: Report,
+    pub(crate) journal: JournalFile,
+    pub(crate) libraries: Libraries,
+    pub(crate) chosen: Chosen,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) mnist: Option<Mnist>,
+    pub(crate) blas_lib: Vec<String>,
+    pub(crate) patience: Duration,
+    /// Whether the terminal gets the table of each cell, or a line.
+    pub(crate) verbose: bool,
+}
+
 /// An element type on a number of threads, while its cells are measured.
 struct Bench<'a, T> {
     pool: &'a Pool,
@@ -68,15 +92,10 @@ struct Bench<'a, T> {
 }
 
 impl Survey {
-    /// `report` is filled in by the run.
-    pub(crate) fn new(
-        report: Report,
-        libraries: Libraries,
-        chosen: Chosen,
-        shapes: Vec<Shape>,
-        mnist: Option<Mnist>,
-        blas_lib: Vec<String>,
-    ) -> Self {
+    /// What was found before is in `request.report`, and is not done again.
+    pub(crate) fn new(request: Request) -> Self {
+        let Request { report, journal, libraries, chosen, shapes, mnist, blas_lib, patience, verbose } =
+            request;
         Self {
             random: Random::new(report.seed),
             rates: Rates::default(),
@@ -85,12 +104,21 @@ impl Survey {
             deadline: None,
             left: 0,
             report,
+            journal,
             libraries,
             chosen,
             shapes,
             mnist,
             blas_lib,
+            patience,
+            verbose,
         }
+    }
+
+    /// Takes a finding down, first in the journal.
+    fn add(&mut self, line: Line) {
+        self.journal.add(&line);
+        self.report.add(line);
     }
 
     /// The kernels of a setting that at least one shape wants.
@@ -109,15 +137,18 @@ impl Survey {
 
     /// Checks what will be measured in a setting.
     pub(crate) fn conformance<T: Real>(&mut self, threads: usize, quick: bool) -> Result<(), Error> {
+        let is_this = |c: &Conformance| c.dtype == dtype::<T>() && c.threads == threads;
+        if self.report.conformance.iter().any(is_this) {
+            return Ok(());
+        }
         let depth = if quick { Depth::Glance } else { Depth::Quick };
-        let cases = Cases::new(depth, self.blas_lib.clone());
+        let cases = Cases::new(depth, self.blas_lib.clone(), self.patience.as_secs_f64());
         let entries = self.entries::<T>(threads);
         let progress = Progress::new(entries.len());
         let checks = conformance::check_entries(&entries, &cases, &progress)?;
         progress.finish();
-        for checked in &checks {
-            self.report.conformance.push(conformance_entry(checked)?);
-        }
+        let found = checks.iter().map(conformance_entry).collect::<Result<_, _>>()?;
+        self.add(Line::Conformance(found));
         Ok(())
     }
 
@@ -125,7 +156,7 @@ impl Survey {
     pub(crate) fn begin(&mut self, settings: usize, effort: Effort, deadline: Option<Instant>) {
         let failures = render::failures_table(&self.report);
         if !failures.is_empty() {
-            println!("Conformance failures:\n{}", failures.text());
+            say!("Conformance failures:\n{}", failures.text());
         }
         self.left = settings as u32 * self.shapes.iter().map(weight).sum::<u32>();
         self.progress = Progress::new(settings * self.shapes.len());
@@ -136,44 +167,64 @@ impl Survey {
 
     /// Measures all shapes at one element type and thread count.
     pub(crate) fn setting<T: Real>(&mut self, threads: usize) -> Result<(), Error> {
+        let is_done = |shape: &Shape| self.is_done(shape, dtype::<T>(), threads);
+        let (done, shapes): (Vec<_>, Vec<_>) = self.shapes.iter().cloned().partition(is_done);
+        done.iter().for_each(|shape| self.step(shape));
+        if shapes.is_empty() {
+            return Ok(());
+        }
         let pool = Pool::new(threads, &self.report.machine.affinity)?;
         self.progress.begin(&format!("read bandwidth on {threads}"));
-        let mut levels = bandwidth::levels(&self.report.machine, threads);
+        let mut levels = self.levels(dtype::<T>(), threads);
         bandwidth::sample(&mut levels, &pool, BANDWIDTHS);
-        let index = self.report.settings.len();
-        self.report.settings.push(Setting { dtype: dtype::<T>(), threads, levels: levels.clone() });
+        let setting = Setting { dtype: dtype::<T>(), threads, levels };
+        self.add(Line::Setting(setting.clone()));
         let entries = self.entries::<T>(threads);
         self.rates.probe(&entries, &pool);
-        let workers = self.start_workers(&entries, threads)?;
+        let workers = self.workers(&entries, threads);
         let mut bench = Bench { pool: &pool, gauge: Gauge::new::<T>(&pool), entries, workers };
-        for shape in self.shapes.clone() {
+        for shape in shapes {
             self.progress.begin(&format!("{shape} {} on {threads}", T::NAME));
             self.cell(&shape, &mut bench)?;
-            self.progress.step();
-            self.left -= weight(&shape);
+            self.step(&shape);
         }
         // Again at the end: the limit is the best of what was seen, and other guests come and go.
+        let mut levels = setting.levels;
         bandwidth::sample(&mut levels, &pool, BANDWIDTHS);
-        self.report.settings[index].levels = levels;
+        self.add(Line::Setting(Setting { dtype: dtype::<T>(), threads, levels }));
         Ok(())
     }
 
-    /// A process for each library that brings threads; `None` for the others.
-    fn start_workers<T: Real>(
-        &self,
-        entries: &[Entry<T>],
-        threads: usize,
-    ) -> Result<Vec<Option<Worker>>, Error> {
-        let start = |entry: &Entry<T>| {
-            let apart = threads > 1 && entry.owner == Owner::Blas && entry.needs().is_none();
-            let (kernel, blas_lib) = (entry.name().to_owned(), self.blas_lib.clone());
-            apart.then(|| Worker::start(&worker::Options { kernel, threads, blas_lib })).transpose()
-        };
-        entries.iter().map(start).collect()
+    fn is_done(&self, shape: &Shape, dtype: Dtype, threads: usize) -> bool {
+        let mut cells = self.report.cells.iter().filter(|c| c.dtype == dtype && c.threads == threads);
+        cells.any(|cell| cell.shape.name == shape.name)
     }
 
-    /// Measures one cell and prints its table.
+    /// One cell less to do.
+    fn step(&mut self, shape: &Shape) {
+        self.progress.step();
+        self.left = self.left.saturating_sub(weight(shape));
+    }
+
+    /// The levels of memory with the samples that there are.
+    fn levels(&self, dtype: Dtype, threads: usize) -> Vec<Level> {
+        let known = self.report.settings.iter().find(|s| s.dtype == dtype && s.threads == threads);
+        known.map_or_else(|| bandwidth::levels(&self.report.machine, threads), |known| known.levels.clone())
+    }
+
+    /// A process for each library; `None` for the others.
+    fn workers<T: Real>(&self, entries: &[Entry<T>], threads: usize) -> Vec<Option<Worker>> {
+        let worker = |entry: &Entry<T>| {
+            let apart = entry.owner == Owner::Blas && entry.needs().is_none();
+            let (kernel, blas_lib) = (entry.name().to_owned(), self.blas_lib.clone());
+            apart.then(|| Worker::new(worker::Options { kernel, threads, blas_lib }, self.patience))
+        };
+        entries.iter().map(worker).collect()
+    }
+
+    /// Measures one cell and prints what was found.
     fn cell<T: Real>(&mut self, shape: &Shape, bench: &mut Bench<'_, T>) -> Result<(), Error> {
+        interrupt::check()?;
         let (steal, began, threads) = (StealClock::now(), Instant::now(), bench.pool.threads());
         let chosen = self.chosen.clone();
         let wanted = |e: &Entry<T>| chosen.has(e.name(), &shape.name, dtype::<T>(), threads);
@@ -181,24 +232,25 @@ impl Survey {
             return Ok(());
         }
         let mut stage = self.stage(shape, bench.pool)?;
-        let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
-        if bench.workers.iter().any(Option::is_some) {
-            exchange::store(&stage.operands, dir.path())?;
-        }
         let pairs = bench.entries.iter().zip(&mut bench.workers).filter(|(entry, _)| wanted(entry));
+        let pairs: Vec<_> = pairs.collect();
+        let exchanged = pairs.iter().any(|(_, worker)| worker.is_some()).then(|| folder(&stage));
+        let dir = exchanged.as_ref().map(|dir| dir.as_ref().map(TempDir::path).map_err(ToString::to_string));
         let mut candidates: Vec<Candidate<'_, T>> = pairs
-            .map(|(entry, worker)| self.candidate(shape, threads, entry, worker.as_mut(), dir.path()))
+            .into_iter()
+            .map(|(entry, worker)| self.candidate(shape, threads, entry, worker.as_mut().zip(dir.clone())))
             .collect();
         let effort = Effort { budget: self.budget(weight(shape), began), ..self.effort };
-        let fma = cell::measure(&mut stage, &mut candidates, &bench.gauge, effort, &mut self.random);
+        let fma = cell::measure(&mut stage, &mut candidates, &bench.gauge, effort, &mut self.random)?;
         let rows: Vec<Row> = candidates.into_iter().map(|c| c.row).collect();
         self.rates.learn::<T>(shape, &rows);
         let steal = StealClock::now().zip(steal).map(|(now, then)| now.since(then));
         let (shape, dtype) = (shape.clone(), dtype::<T>());
-        self.report.cells.push(Cell { shape, dtype, threads, fma, steal, limit: None, rows });
-        self.report.finish();
+        self.add(Line::Cell(Box::new(Cell { shape, dtype, threads, fma, steal, limit: None, rows })));
+        self.report.finish_last();
         let cell = &self.report.cells[self.report.cells.len() - 1];
-        self.progress.print(&format!("{}\n{}", render::cell_title(cell), render::cell_table(cell).text()));
+        let table = || format!("{}\n{}", render::cell_title(cell), render::cell_table(cell).text());
+        self.progress.print(&if self.verbose { table() } else { render::cell_line(cell) });
         Ok(())
     }
 
@@ -210,7 +262,7 @@ impl Survey {
         let reference = pool.install(|| Reference::new(&operands, matmul::best()))?;
         let own = reference.own_check();
         if !own.passed {
-            self.report.notes.push(format!("the reference of {shape} {} is wrong: {own:?}", T::NAME));
+            self.add(Line::Note(format!("the reference of {shape} {} is wrong: {own:?}", T::NAME)));
         }
         Ok(Stage { pool, operands, reference })
     }
@@ -223,14 +275,13 @@ impl Survey {
         share.saturating_sub(began.elapsed()).min(self.effort.budget * weight)
     }
 
-    /// An entry on its way to becoming a row of the cell whose factors lie in `dir`.
+    /// An entry on its way to becoming a row. A library comes with its process and the folder in which the factors lie.
     fn candidate<'e, T: Real>(
         &self,
         shape: &Shape,
         threads: usize,
         entry: &'e Entry<T>,
-        worker: Option<&'e mut Worker>,
-        dir: &Path,
+        worker: Option<(&'e mut Worker, Result<&Path, String>)>,
     ) -> Candidate<'e, T> {
         let mut kit = self.report.conformance.iter().filter(|c| !c.failure.is_empty());
         let mut row = Row {
@@ -247,11 +298,13 @@ impl Survey {
         let runner = match (entry.needs(), worker) {
             (Some(needs), _) => Err(Outcome::Unavailable(needs)),
             (None, None) => Ok(Runner::Here(&*entry.kernel)),
-            (None, Some(worker)) => match worker.cell(shape, dtype::<T>(), dir.to_owned()) {
+            (None, Some((_, Err(why)))) => Err(Outcome::Failed(format!("no folder for its matrices: {why}"))),
+            (None, Some((worker, Ok(dir)))) => match worker.cell(shape, dtype::<T>(), dir.to_owned()) {
                 Ok(()) => Ok(Runner::Worker(worker)),
                 Err(err) => Err(Outcome::Failed(err.to_string())),
             },
         };
+        row.failed |= matches!(runner, Err(Outcome::Failed(_)));
         let runner = runner.map_err(|outcome| row.outcome = outcome).ok();
         Candidate {
             row,
@@ -261,12 +314,49 @@ impl Survey {
         }
     }
 
-    /// The finished report.
-    pub(crate) fn finish(mut self) -> Report {
+    /// What was found, with its figures.
+    pub(crate) fn report(&mut self) -> &Report {
+        self.report.finish();
+        &self.report
+    }
+
+    /// The same with these cells measured once more instead, which leaves no trace but their lines in the terminal.
+    pub(crate) fn again(&mut self, cells: &[(&str, Dtype, usize)]) -> Result<Report, Error> {
+        let before = self.report.clone();
+        let settings: Vec<(Dtype, usize)> =
+            self.report.settings.iter().map(|s| (s.dtype, s.threads)).collect();
+        let (shapes, deadline) = (self.shapes.clone(), self.deadline.take());
+        self.journal.pause();
+        self.report.cells.retain(|cell| !cells.contains(&(&cell.shape.name, cell.dtype, cell.threads)));
+        let mut result = Ok(());
+        for (dtype, threads) in settings {
+            let is_one = |shape: &&Shape| cells.contains(&(&shape.name, dtype, threads));
+            self.shapes = shapes.iter().filter(is_one).cloned().collect();
+            result = result.and_then(|()| match dtype {
+                Dtype::F32 => self.setting::<f32>(threads),
+                Dtype::F64 => self.setting::<f64>(threads),
+            });
+        }
+        (self.shapes, self.deadline) = (shapes, deadline);
+        let mut again = std::mem::replace(&mut self.report, before);
+        again.finish();
+        result.map(|()| again)
+    }
+
+    /// The finished report, and the journal, which is of use until the report is written.
+    pub(crate) fn finish(mut self) -> (Report, JournalFile) {
         self.progress.finish();
         self.report.finish();
-        self.report
+        (self.report, self.journal)
     }
+}
+
+/// The factors of a cell as files, for processes of their own. Where temporary files have no place, the rows of those
+/// fail, and no others.
+fn folder<T: Real>(stage: &Stage<'_, T>) -> Result<TempDir, Error> {
+    let dir = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    exchange::store(&stage.operands, dir.path())?;
+    Ok(dir)
 }
 
 fn conformance_entry(checked: &Checked) -> Result<Conformance, Error> {

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use matmul_report::{Dtype, Shape, groups};
+use regex_lite::Regex;
 
+use super::compare::{Against, Baseline};
 use super::data::Data;
 use super::error::OptionsError;
+use super::values::{PATIENCE, dtypes, rounds, seconds};
 use crate::catalogue::names;
 use crate::machine::affinity;
 
@@ -31,9 +33,15 @@ pub struct Bench {
     /// Thread counts; else one and all
     #[arg(long, value_delimiter = ',', value_name = "COUNTS")]
     pub threads: Vec<usize>,
-    /// Only rows with this in their kernel/shape/dtype/threads, as in faer/64x64x64/f32/1
-    #[arg(long, value_name = "PART")]
-    pub filter: Option<String>,
+    /// Only rows whose kernel/shape/dtype/threads, as in faer/64x64x64/f32/1, this finds
+    #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
+    pub filter: Option<Regex>,
+    /// Measure nothing; draw the report.json, or the journal, of an earlier run again, into --out or its own folder
+    #[arg(long, value_name = "FILE")]
+    pub render: Option<PathBuf>,
+    /// Print the table of each cell, the machine and the limits, which are in report.md anyway
+    #[arg(long, short)]
+    pub verbose: bool,
     /// List kernels and shapes, and measure nothing
     #[arg(long)]
     pub list: bool,
@@ -41,34 +49,40 @@ pub struct Bench {
     #[arg(long, value_name = "PATH[:prefix]")]
     pub blas_lib: Vec<String>,
     /// Most rounds of a cell
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = rounds)]
     pub rounds: usize,
     /// Most seconds of a cell; large ones get two to eight times as many
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
     pub cell: f64,
+    /// Most seconds that a library in a process of its own may be silent; large products get more
+    #[arg(long, default_value_t = PATIENCE, value_name = "SECONDS", value_parser = seconds)]
+    pub patience: f64,
+    /// Go on with a run that was ended, from the journal in its folder
+    #[arg(long)]
+    pub resume: bool,
+    /// Compare with this report.json, and measure again what is slower
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// What it is compared with.
+    #[command(flatten)]
+    pub against: Against,
     /// Do not run the conformance kit first; each timed result is checked all the same
     #[arg(long)]
     pub skip_conform: bool,
     /// Seed of the operands and of the order of the kernels
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Folder of report.json and report.md
+    /// Folder of report.json, report.md, report.html and report.csv
     #[arg(long, value_name = "DIR", default_value = "target/matmul-bench")]
     pub out: PathBuf,
 }
 
-/// The names that help lists, as types.
-fn dtypes() -> impl TypedValueParser<Value = Dtype> {
-    PossibleValuesParser::new(Dtype::ALL.map(Dtype::name)).try_map(|name| name.parse::<Dtype>())
-}
-
-/// A positive number of seconds that a [`std::time::Duration`] can hold.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if seconds > 0.0 && seconds < 1e6 { Ok(seconds) } else { Err("expected 0 to 1e6 seconds".into()) }
-}
-
 impl Bench {
+    /// What help says at its end.
+    pub const EXIT_STATUS: &str = "Exit status: 0, all is well; 1, a kernel of ours failed, or with --fail-on-regression anything \
+                                   is SLOWER; 2, the run could not be carried out; 130 and 143, ended by Ctrl-C or SIGTERM, \
+                                   with a report of what was done.";
+
     /// Finds what is wrong without a kernel at hand.
     ///
     /// # Errors
@@ -76,7 +90,16 @@ impl Bench {
     pub fn check(&self) -> Result<(), OptionsError> {
         names::check(&self.kernels, &self.blas_lib)?;
         self.shapes()?;
+        self.baseline()?;
         self.thread_counts().map(drop)
+    }
+
+    /// What the run is compared with, if with anything.
+    ///
+    /// # Errors
+    /// [`OptionsError::Report`] for a file that is no report.
+    pub fn baseline(&self) -> Result<Option<Baseline>, OptionsError> {
+        self.baseline.as_deref().map(|path| self.against.baseline(path)).transpose()
     }
 
     /// The shapes that are asked for.

@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use matmul_conformance::{ParseError, Plan};
 
 use super::error::OptionsError;
+use super::values::{PATIENCE, seconds};
 use crate::catalogue::names;
 
 /// How much of the kit runs.
@@ -51,6 +53,9 @@ pub struct Cases {
     /// A CBLAS library to load, as PATH or PATH:prefix; may be repeated
     #[arg(long, value_name = "PATH[:prefix]")]
     pub blas_lib: Vec<String>,
+    /// Most seconds that a library in a process of its own may be silent
+    #[arg(long, default_value_t = PATIENCE, value_name = "SECONDS", value_parser = seconds)]
+    pub patience: f64,
 }
 
 /// A line that the kit reads.
@@ -60,8 +65,8 @@ fn case(line: &str) -> Result<String, ParseError> {
 
 impl Cases {
     /// A plan with its usual seed.
-    pub fn new(plan: Depth, blas_lib: Vec<String>) -> Self {
-        Self { plan, seed: 42, case: None, blas_lib }
+    pub fn new(plan: Depth, blas_lib: Vec<String>, patience: f64) -> Self {
+        Self { plan, seed: 42, case: None, blas_lib, patience }
     }
 
     /// The kit's plan.
@@ -75,10 +80,16 @@ impl Cases {
         }
     }
 
+    /// How long a child may be silent.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs_f64(self.patience)
+    }
+
     /// The options that lead to the same cases.
     pub fn args(&self) -> Vec<String> {
         let mut args = vec!["--plan".into(), self.plan.name(), "--seed".into(), self.seed.to_string()];
         args.extend(self.case.iter().flat_map(|line| ["--case".into(), line.clone()]));
+        args.extend(["--patience".into(), self.patience.to_string()]);
         args.extend(self.blas_lib.iter().flat_map(|path| ["--blas-lib".into(), path.clone()]));
         args
     }
@@ -130,8 +141,11 @@ mod tests {
     #[test]
     fn children_are_told_the_same_cases() {
         let line = "edges f32 m=1 n=2 k=3";
-        let cases = Cases { case: Some(line.into()), ..Cases::new(Depth::Quick, vec!["x.so".into()]) };
-        assert_eq!(cases.args(), ["--plan", "quick", "--seed", "42", "--case", line, "--blas-lib", "x.so"]);
+        let cases = Cases { case: Some(line.into()), ..Cases::new(Depth::Quick, vec!["x.so".into()], 30.0) };
+        assert_eq!(
+            cases.args(),
+            ["--plan", "quick", "--seed", "42", "--case", line, "--patience", "30", "--blas-lib", "x.so"]
+        );
         assert_eq!(cases.plan().unwrap().case().map(|case| case.n), Some(2));
     }
 

@@ -22,4 +22,20 @@ pub enum OptionsError {
         /// The CPUs.
         max: usize,
     },
+    /// A file that is no report of a run.
+    #[error("{path}: {why}")]
+    Report {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A folder of `--out` that takes no files.
+    #[error("no results can be written to {dir}: {why}")]
+    Out {
+        /// The folder.
+        dir: String,
+        /// What the system says.
+        why: String,
+    },
 }

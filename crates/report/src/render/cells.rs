@@ -2,12 +2,13 @@
 
 use super::numbers::{number, time, times};
 use super::table::Table;
+use crate::roofline::Limit;
 use crate::schema::{Cell, Outcome, Row, Summary};
 
 /// What the columns mean; printed once, and at the head of `report.md`.
 pub const LEGEND: &str = "\
-best: fastest sample; quiet: median of the samples between two canaries within 3% of the run's best canary
-(~ marks fewer than 5 of them); median and quartiles: of all samples; n quiet: how many were quiet, of how many. All in GFLOP/s = 2mnk / time,
+best: fastest sample; quiet: median of the samples between two canaries within 3% of a free core's and in which the
+thread was not switched out (~ marks fewer than 5 of them); median and quartiles: of all samples; n quiet: how many were quiet, of how many. All in GFLOP/s = 2mnk / time,
 for products with a vector in GB/s = bytes of A, B and C / time. call: time of a call in the fastest sample; over: what of it
 exceeds flops / limit. % limit, x naive and x peer compare best samples. limit: the lower of the FMA peak and
 intensity x read bandwidth of the level that holds A, B and C. x peer: against the best peer or BLAS in the same table.
@@ -32,7 +33,8 @@ pub fn cell_title(cell: &Cell) -> String {
             let reason =
                 if limit.memory_bound { format!("{} bandwidth", limit.level) } else { "FMA peak".into() };
             let (unit, scale) = unit(cell);
-            format!("{title}: limit {} {unit} ({reason})", number(limit.gflops * scale))
+            let beaten = if limit.exceeded { ", which a kernel beat: no limit" } else { "" };
+            format!("{title}: limit {} {unit} ({reason}{beaten})", number(limit.gflops * scale))
         }
     }
 }
@@ -61,7 +63,8 @@ fn figures(cell: &Cell, s: &Summary) -> Vec<String> {
     let rate = |gflops: f64| number(gflops * scale);
     let seconds = |gflops: f64| cell.shape.flops() / (gflops * 1e9);
     let best = seconds(s.all.max);
-    let over = cell.limit.as_ref().map_or_else(|| "-".into(), |l| time(best - seconds(l.gflops)));
+    let limit = cell.limit.as_ref().filter(|limit| !limit.exceeded);
+    let over = limit.map_or_else(|| "-".into(), |l| time(best - seconds(l.gflops)));
     let weak = if s.few_quiet { "~" } else { "" };
     vec![
         rate(s.all.max),
@@ -71,10 +74,18 @@ fn figures(cell: &Cell, s: &Summary) -> Vec<String> {
         format!("{}/{}", s.quiet, s.samples),
         time(best),
         over,
-        format!("{:.0}%", 100.0 * s.of_limit),
+        share(s, cell.limit.as_ref()),
         times(s.times_naive),
         times(s.times_peer),
     ]
+}
+
+/// The share of the limit. Of one that is none there is no share.
+pub(crate) fn share(s: &Summary, limit: Option<&Limit>) -> String {
+    match limit {
+        Some(limit) if limit.exceeded => "-".into(),
+        _ => format!("{:.0}%", 100.0 * s.of_limit),
+    }
 }
 
 fn remark(row: &Row) -> String {
@@ -129,6 +140,17 @@ wrong
         // 2600 elements of 4 bytes for 5000 flops.
         assert_eq!(cell_title(&cell), "50x50x1 f32, 1 thread: limit 260.0 GB/s (FMA peak)");
         assert!(cell_table(&cell).text().contains(" 208.0 "));
+    }
+
+    #[test]
+    fn of_a_limit_that_is_none_there_is_no_share() {
+        let mut report = fixed();
+        report.cells[0].fma = vec![0.02];
+        report.finish();
+        let text = cell_table(&report.cells[0]).text();
+        let simd: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(simd[6..11], ["2.50", "us", "-", "-", "100.0x"], "{text}");
+        assert!(cell_title(&report.cells[0]).ends_with("(FMA peak, which a kernel beat: no limit)"));
     }
 
     #[test]

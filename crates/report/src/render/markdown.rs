@@ -1,6 +1,7 @@
 //! A report as Markdown, and the facts at its head.
 
 use super::cells::{LEGEND, cell_table, cell_title};
+use super::screen::first_screen_markdown;
 use super::tables::{details_table, failures_table, limits_table, overview};
 use crate::machine::Cache;
 use crate::schema::Report;
@@ -37,6 +38,10 @@ pub fn machine_lines(report: &Report) -> Vec<String> {
 /// `report.md`.
 pub fn markdown(report: &Report) -> String {
     let mut text = String::from("# Matrix multiplication: measured\n\n");
+    if let Some(partial) = &report.partial {
+        text += &format!("**Partial: {partial}, after {} cells.**\n\n", report.cells.len());
+    }
+    text += &first_screen_markdown(report);
     for line in machine_lines(report) {
         text += &format!("- {line}\n");
     }
@@ -69,9 +74,18 @@ mod tests {
     use crate::fixtures::fixed;
 
     #[test]
+    fn a_part_of_a_run_says_so_first() {
+        let report = Report { partial: Some("ended by SIGTERM".into()), ..fixed() };
+        let text = markdown(&report);
+        assert!(text.contains("measured\n\n**Partial: ended by SIGTERM, after 1 cells.**\n"), "{text}");
+        assert!(!markdown(&fixed()).contains("Partial"));
+    }
+
+    #[test]
     fn markdown_has_every_part() {
         let text = markdown(&fixed());
         for part in [
+            "**Link matmul: ",
             "CPU: a CPU",
             "Note: a note",
             "## Limits measured",

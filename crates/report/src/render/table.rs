@@ -24,6 +24,11 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The head, then the rows.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Vec<String>> {
+        self.lines()
+    }
+
     fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
         std::iter::once(&self.head).chain(&self.rows)
     }

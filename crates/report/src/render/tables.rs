@@ -1,5 +1,6 @@
 //! The tables of a whole report.
 
+use super::cells::share;
 use super::numbers::number;
 use super::table::Table;
 use crate::owner::Owner;
@@ -39,7 +40,8 @@ fn fastest(cell: &Cell, own_only: bool) -> Option<String> {
     let summary = row.summary?;
     let peer =
         summary.times_peer.filter(|_| own_only).map_or_else(String::new, |x| format!(", {}x", number(x)));
-    Some(format!("{} {} ({:.0}%{peer})", row.kernel, number(summary.all.max), 100.0 * summary.of_limit))
+    let share = share(&summary, cell.limit.as_ref());
+    Some(format!("{} {} ({share}{peer})", row.kernel, number(summary.all.max)))
 }
 
 /// FMA peak and canary of each setting.

@@ -1,0 +1,37 @@
+use std::fs;
+use std::path::Path;
+
+use matmul_report::{Journal, Report, files, render};
+
+use super::compare::read;
+use super::error::OptionsError;
+
+/// Draws an earlier run again, from its report.json or from what its journal has of it, into `out` or the folder of the
+/// file. Returns the first screen.
+///
+/// # Errors
+/// [`OptionsError::Report`] if it is neither, [`OptionsError::Out`] if the folder takes no files.
+pub fn redraw(path: &Path, out: Option<&Path>) -> Result<String, OptionsError> {
+    let report = match path.extension().is_some_and(|extension| extension == "jsonl") {
+        true => journal(path)?,
+        false => read(path)?,
+    };
+    let out = out.or(path.parent()).unwrap_or(Path::new("."));
+    let error =
+        |err: std::io::Error| OptionsError::Out { dir: out.display().to_string(), why: err.to_string() };
+    for (name, text) in files(&report) {
+        fs::write(out.join(name), text).map_err(error)?;
+    }
+    Ok(render::first_screen(&report))
+}
+
+fn journal(path: &Path) -> Result<Report, OptionsError> {
+    let error = |why: String| OptionsError::Report { path: path.display().to_string(), why };
+    let text = fs::read(path).map_err(|err| error(err.to_string()))?;
+    // The last line may have been cut off inside a character.
+    let journal = Journal::parse(&String::from_utf8_lossy(&text)).map_err(|err| error(err.to_string()))?;
+    let mut report = journal.report;
+    report.partial = Some("the run was ended".into());
+    report.finish();
+    Ok(report)
+}

@@ -1,0 +1,143 @@
+//! A report as one page, `report.html`: the first screen, charts with a table under each, conformance, facts.
+//!
+//! The page stands alone (no network) and its charts are written here, not drawn by a library: their colours are the
+//! page's own and change with its theme, each mark says what it is when it is touched, and this crate stays small
+//! enough for the architectures that it is built for.
+
+mod charts;
+mod style;
+mod svg;
+mod text;
+
+use crate::render::{first_screen_parts, limits_table, machine_lines};
+use crate::schema::{Cell, Report, Setting};
+use text::{escape, table};
+
+/// `report.html`.
+pub fn html(report: &Report) -> String {
+    let mut body = String::from("<h1>Matrix multiplication: measured</h1>\n");
+    body += &first(report);
+    for setting in &report.settings {
+        body += &section(report, setting);
+    }
+    body += &ladder(report);
+    body += &conformance(report);
+    body += &facts(report);
+    style::page("Matrix multiplication: measured", &body)
+}
+
+fn first(report: &Report) -> String {
+    let (sentences, classes, doubts) = first_screen_parts(report);
+    let mut html = String::new();
+    if let Some((first, rest)) = sentences.split_first() {
+        html += &format!("<p class=\"lead\">{}</p>\n{}", escape(first), list(rest));
+    }
+    html += &table(&classes, "Ours on each class of shapes");
+    if !doubts.is_empty() {
+        html += &format!("<h2>Doubtful</h2>\n{}", list(&doubts));
+    }
+    html
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escape(item))).collect();
+    format!("<ul>\n{items}</ul>\n")
+}
+
+/// The charts of a setting.
+fn section(report: &Report, setting: &Setting) -> String {
+    let cells: Vec<&Cell> = report
+        .cells
+        .iter()
+        .filter(|cell| (cell.dtype, cell.threads) == (setting.dtype, setting.threads))
+        .collect();
+    let plural = if setting.threads == 1 { "" } else { "s" };
+    let title = format!("{}, {} thread{plural}", setting.dtype, setting.threads);
+    let peak = report.peak(setting.dtype, setting.threads);
+    let charts = [
+        charts::lines(&cells, peak, &title),
+        charts::roofline(&cells, setting, peak, &title),
+        charts::heat_map(&cells, &title),
+    ];
+    format!("<section>\n<h2>{title}</h2>\n{}</section>\n", charts.concat())
+}
+
+/// From three loops upwards, on the first product of the lesson that was measured.
+fn ladder(report: &Report) -> String {
+    let has_loops =
+        |cell: &&Cell| cell.rows.iter().any(|row| row.kernel == "naive-loops" && row.best().is_some());
+    let Some(cell) = report.cells.iter().find(has_loops) else { return String::new() };
+    format!("<section>\n<h2>The ladder</h2>\n{}</section>\n", charts::ladder(cell))
+}
+
+fn conformance(report: &Report) -> String {
+    if report.conformance.is_empty() {
+        return "<section>\n<h2>Conformance</h2>\n<p>The kit did not run.</p>\n</section>\n".into();
+    }
+    let mut rows = crate::render::Table::new(&["kernel", "type", "threads", "cases", "verdict"]);
+    for entry in &report.conformance {
+        let verdict = if entry.failure.is_empty() { "passed" } else { &entry.failure };
+        let numbers = [entry.dtype.to_string(), entry.threads.to_string(), entry.cases.to_string()];
+        let line = [entry.kernel.clone()].into_iter().chain(numbers).chain([verdict.to_owned()]);
+        rows.row(line.collect());
+    }
+    format!("<section>\n<h2>Conformance</h2>\n{}</section>\n", table(&rows, "The kit on each kernel"))
+}
+
+fn facts(report: &Report) -> String {
+    let mut lines = machine_lines(report);
+    lines.extend(report.notes.iter().map(|note| format!("Note: {note}")));
+    let limits = table(&limits_table(report), "Limits measured, GFLOP/s");
+    format!("<section>\n<h2>Machine and build</h2>\n{}{limits}</section>\n", list(&lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::fixed;
+
+    #[test]
+    fn every_part_is_there() {
+        let page = html(&fixed());
+        for part in [
+            "<!doctype html>",
+            "Link matmul: ",
+            "<h2>f32, 1 thread</h2>",
+            "<h2>The ladder</h2>",
+            "The kit did not run",
+            "CPU: a CPU",
+            "prefers-color-scheme: dark",
+        ] {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        // Alone: nothing is fetched.
+        assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+    }
+
+    #[test]
+    fn every_chart_has_marks_a_text_and_a_table() {
+        let page = html(&fixed());
+        let charts: Vec<&str> = page.split("<figure").skip(1).collect();
+        assert_eq!(charts.len(), 3);
+        for chart in charts {
+            assert!(
+                chart.contains("role=\"img\" aria-label=\"") && chart.contains("data-says=\""),
+                "{chart}"
+            );
+            assert!(chart.contains("<table>"), "{chart}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_text() {
+        let mut report = fixed();
+        report.machine.cpu = "<script>alert(1)</script> & \"x\"".into();
+        report.cells[0].rows[3].kernel = "<b>".into();
+        let page = html(&report);
+        assert!(!page.contains("<script>alert") && !page.contains("<b>"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot;"), "{page}");
+    }
+}

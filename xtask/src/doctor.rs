@@ -1,0 +1,186 @@
+//! `cargo xtask doctor`: what this machine and checkout have, what is doubtful, and the command that mends it.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use matmul_lab::terminal;
+use matmul_report::{Machine, machine_doubts};
+use matmul_simd::Isa;
+
+use crate::folders::root;
+use crate::{Error, blas};
+
+/// How it is printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// As JSON: a list of objects with topic, found, doubt and mend
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, serde::Serialize)]
+struct Finding {
+    topic: &'static str,
+    found: String,
+    /// What is wrong or missing, if anything is.
+    doubt: Option<String>,
+    /// The command that mends it, if one does.
+    mend: Option<String>,
+}
+
+/// Prints the findings. 0, whatever they are.
+pub(crate) fn run(options: &Options) -> Result<u8, Error> {
+    let machine = matmul_lab::machine();
+    let mut findings = facts(&machine);
+    findings.extend(machine_doubts(&machine).into_iter().map(|doubt| Finding {
+        topic: "machine",
+        found: String::new(),
+        doubt: Some(doubt.found),
+        mend: doubt.mend,
+    }));
+    findings.extend([openblas(), data()]);
+    findings.extend(TOOLS.iter().map(Tool::look));
+    let text = if options.json {
+        serde_json::to_string_pretty(&findings).map_err(Error::Json)? + "\n"
+    } else {
+        findings.iter().map(line).collect()
+    };
+    terminal::out(format_args!("{text}"));
+    Ok(0)
+}
+
+fn line(Finding { topic, found, doubt, mend }: &Finding) -> String {
+    let mark = if doubt.is_some() { "!" } else { " " };
+    let mut text =
+        format!("{mark} {topic:13} {}", [found.as_str(), doubt.as_deref().unwrap_or("")].join(" ").trim());
+    if let Some(mend) = mend {
+        text += &format!("\n{:16}`{mend}`", "");
+    }
+    text + "\n"
+}
+
+fn fact(topic: &'static str, found: String) -> Finding {
+    Finding { topic, found, doubt: None, mend: None }
+}
+
+fn facts(m: &Machine) -> Vec<Finding> {
+    let told = |text: &str| if text.is_empty() { "not told".to_owned() } else { text.to_owned() };
+    let isas: Vec<&str> = Isa::ALL.iter().filter(|isa| isa.is_available()).map(|isa| isa.name()).collect();
+    let best = Isa::best().map_or_else(|needs| format!("none: {needs}"), |isa| isa.to_string());
+    let cache =
+        |c: &matmul_report::Cache| format!("L{} {} KiB, shared by {}", c.level, c.bytes >> 10, c.shared_by);
+    let caches: Vec<String> = m.caches.iter().map(cache).collect();
+    let granted = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpus = format!("{:?} by affinity, {granted} by quota", m.affinity);
+    let one =
+        (m.affinity.len().min(granted) == 1).then(|| "nothing can be measured on several threads".to_owned());
+    vec![
+        fact("CPU", format!("{} ({}{})", m.cpu, m.arch, if m.virtual_machine { ", virtual" } else { "" })),
+        fact("instructions", format!("{}; {best} is used", isas.join(", "))),
+        fact("caches", told(&caches.join("; "))),
+        Finding { doubt: one, ..fact("CPUs", cpus) },
+        fact("memory", format!("{} MiB", m.memory_bytes >> 20)),
+        fact("huge pages", told(&m.huge_pages)),
+        fact("governor", told(&m.governor)),
+        fact(
+            "steal",
+            m.steal.map_or_else(|| told(""), |steal| format!("{:.2} % since the start", 100.0 * steal)),
+        ),
+        fact("compiler", m.rustc.clone()),
+    ]
+}
+
+fn openblas() -> Finding {
+    let program = env::var_os("PKG_CONFIG").unwrap_or_else(|| "pkg-config".into());
+    match output(Command::new(program).args(["--modversion", "openblas"])) {
+        Some(version) => fact("BLAS", format!("OpenBLAS {version}, by pkg-config")),
+        None => Finding {
+            doubt: Some("pkg-config finds no OpenBLAS: its row is missing from every table".into()),
+            mend: Some(blas::INSTALL.into()),
+            ..fact("BLAS", String::new())
+        },
+    }
+}
+
+/// Whether MNIST is there; which of it is good is found out by whoever loads it.
+fn data() -> Finding {
+    if let Some(from) = env::var("MATMUL_MNIST").ok().filter(|from| !from.is_empty()) {
+        return fact("MNIST", format!("from {from} (MATMUL_MNIST)"));
+    }
+    let files = root().join("data").read_dir().into_iter().flatten().flatten();
+    let kept = |name: &str| !matches!(name, "README.md" | "manifest.toml");
+    let count = files.filter(|file| file.file_name().to_str().is_some_and(kept)).count();
+    if count > 0 {
+        return fact("MNIST", format!("data/ has {count} files and folders of it"));
+    }
+    Finding {
+        doubt: Some("not fetched yet: a run fetches it, or measures on synthetic data".into()),
+        mend: Some("cargo xtask data".into()),
+        ..fact("MNIST", String::new())
+    }
+}
+
+/// A program that some task needs.
+struct Tool {
+    topic: &'static str,
+    /// Asked for its version.
+    command: &'static [&'static str],
+    needed: &'static str,
+    mend: &'static str,
+}
+
+const TOOLS: [Tool; 5] = [
+    Tool {
+        topic: "C compiler",
+        command: &["cc", "--version"],
+        needed: "no dependency in C is built",
+        mend: "apt-get install gcc",
+    },
+    Tool {
+        topic: "clippy",
+        command: &["cargo", "clippy", "--version"],
+        needed: "the lints do not run",
+        mend: "rustup component add clippy",
+    },
+    Tool {
+        topic: "rustfmt",
+        command: &["cargo", "fmt", "--version"],
+        needed: "nothing is formatted",
+        mend: "rustup component add rustfmt",
+    },
+    Tool {
+        topic: "nightly",
+        command: &["rustc", "+nightly", "--version"],
+        needed: "no test runs under AddressSanitizer",
+        mend: "rustup toolchain install nightly",
+    },
+    Tool {
+        topic: "browser",
+        command: &["chromium", "--version"],
+        needed: "report.html is not looked at by its test",
+        mend: "apt-get install chromium",
+    },
+];
+
+impl Tool {
+    fn look(&self) -> Finding {
+        let Self { topic, command, needed, mend } = self;
+        match command.split_first().and_then(|(program, args)| output(Command::new(program).args(args))) {
+            Some(version) => fact(topic, version),
+            None => Finding {
+                doubt: Some(format!("missing: {needed}")),
+                mend: Some((*mend).to_owned()),
+                ..fact(topic, String::new())
+            },
+        }
+    }
+}
+
+/// The first line of a program that succeeds.
+fn output(command: &mut Command) -> Option<String> {
+    let out = command.current_dir(Path::new(&root())).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    out.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
+}
