@@ -56,8 +56,9 @@ cfg_instruction! {
     }
 }
 
+// Not inlined: a tile of them would be tens of KiB.
 cfg_no_instruction! {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn f32(x: f32, y: f32, z: f32) -> f32 {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {
@@ -67,7 +68,7 @@ cfg_no_instruction! {
         soft_f32(x, y, z)
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn f64(x: f64, y: f64, z: f64) -> f64 {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {

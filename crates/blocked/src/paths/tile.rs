@@ -12,7 +12,10 @@ use crate::vector::{Operand, Vector, hidden};
 /// The most rows of a tile: there is an instance for each number up to that.
 pub const MAX_ROWS: usize = 16;
 
-/// Sums one chunk of k, at most 256 terms, into a tile of up to R1 rows and one vector of columns, R2 rows and two, or R3
+/// The most rows of a tile of the narrower vector, which is for small products: more would be as much code again.
+const HALF_ROWS: usize = 8;
+
+/// Sums one chunk of k, at most 256 terms, into a tile of up to R1 rows and one full vector of columns, R2 rows and two, or R3
 /// rows and three: as many columns as one row of C needs leave registers for as many rows. Rows of B and C are
 /// contiguous; A may have any strides. Call it from a function with the vector's target features: everything below is
 /// inlined into it.
@@ -36,14 +39,19 @@ where
             scale::<T, V>(t, beta);
         }
         let add = fold != Fold::Overwrite;
-        if W::LANES < V::LANES && t.n <= W::LANES {
-            with_rows::<T, W, R1, 1>(t, add);
-        } else if t.n <= V::LANES {
-            with_rows::<T, V, R1, 1>(t, add);
+        if W::LANES < V::LANES && t.n <= W::LANES && t.m <= HALF_ROWS {
+            match t.n == W::LANES {
+                true => with_rows::<T, W, HALF_ROWS, 1, false>(t, add),
+                false => with_rows::<T, W, HALF_ROWS, 1, true>(t, add),
+            }
+        } else if t.n < V::LANES {
+            with_rows::<T, V, R2, 1, true>(t, add);
+        } else if t.n == V::LANES {
+            with_rows::<T, V, R1, 1, false>(t, add);
         } else if R3 == 0 || t.n <= 2 * V::LANES {
-            with_rows::<T, V, R2, 2>(t, add);
+            with_rows::<T, V, R2, 2, false>(t, add);
         } else {
-            with_rows::<T, V, R3, 3>(t, add);
+            with_rows::<T, V, R3, 3, false>(t, add);
         }
         if !add && t.alpha != T::Out::ONE {
             scale::<T, V>(t, t.alpha);
@@ -77,17 +85,20 @@ unsafe fn scale<T: Element, V: Operand<T>>(t: &Raw<T>, factor: T::Out) {
 /// leave nothing to do between stores, go one by one.
 ///
 /// # Safety
-/// As for [`run`], and `t.n` needs exactly `N` vectors.
+/// As for [`run`], and `t.n` needs exactly `N` vectors, one that is not full if `PARTIAL`.
 #[inline(always)]
-unsafe fn with_rows<T: Element, V: Operand<T>, const MR: usize, const N: usize>(t: &Raw<T>, add: bool) {
+unsafe fn with_rows<T: Element, V: Operand<T>, const MR: usize, const N: usize, const PARTIAL: bool>(
+    t: &Raw<T>,
+    add: bool,
+) {
     macro_rules! pick {
         ($($m:literal)*) => {
             match t.m {
                 // SAFETY: the caller's promise, passed on; the pattern says that t.m == $m.
                 $($m if $m <= MR => unsafe {
                     match <V as Vector<T::Out>>::REGISTERS >= $m * N + 2 * N + 2 {
-                        true => columns::<T, V, $m, N, 2>(t, add),
-                        false => columns::<T, V, $m, N, 1>(t, add),
+                        true => chunk::<T, V, $m, N, 2, PARTIAL>(t, add),
+                        false => chunk::<T, V, $m, N, 1, PARTIAL>(t, add),
                     }
                 },)*
                 m => unreachable!("a tile of {m} rows was planned for {MR}"),
@@ -99,23 +110,7 @@ unsafe fn with_rows<T: Element, V: Operand<T>, const MR: usize, const N: usize>(
     }
     for i in 0..t.m {
         // SAFETY: row i lies in A and C.
-        unsafe { columns::<T, V, 1, N, 1>(&t.rows(Span { at: i, len: 1 }), add) };
-    }
-}
-
-/// # Safety
-/// As for [`run`], and `t` has exactly `M` rows, needs exactly `N` vectors, and k is at least `L`.
-#[inline(always)]
-unsafe fn columns<T: Element, V: Operand<T>, const M: usize, const N: usize, const L: usize>(
-    t: &Raw<T>,
-    add: bool,
-) {
-    // SAFETY: the caller's promise, passed on.
-    unsafe {
-        match N == 1 && t.n < V::LANES {
-            true => chunk::<T, V, M, N, L, true>(t, add),
-            false => chunk::<T, V, M, N, L, false>(t, add),
-        }
+        unsafe { chunk::<T, V, 1, N, 1, PARTIAL>(&t.rows(Span { at: i, len: 1 }), add) };
     }
 }
 
@@ -140,7 +135,8 @@ fn place<T: Element, V: Operand<T>, const N: usize, const PARTIAL: bool>(n: usiz
 /// (docs/performance.md, "Stores").
 ///
 /// # Safety
-/// As for [`columns`]; n is at least LANES unless `PARTIAL`, and at most LANES if so.
+/// As for [`run`], and `t` has exactly `M` rows, needs exactly `N` vectors, and k is at least `L`; n is at least LANES unless
+/// `PARTIAL`, and less if so.
 #[inline(always)]
 unsafe fn chunk<
     T: Element,

@@ -111,6 +111,11 @@ fn pieces(query: &Query, facts: &Facts) -> Option<usize> {
 
 /// The most pieces that a product is worth, however many threads there are; 1 if it is not worth two.
 pub fn most_pieces(query: &Query, facts: &Facts) -> usize {
+    // Small products are told apart without their work, which takes as long to compute as a tile of them.
+    let small = (query.m | query.n | query.k) < 64 && facts.size <= 8;
+    if small && facts.limits.piece_work >= 64 * 64 * 64 && !query.outside {
+        return 1;
+    }
     let (work, least) = (work(query, facts), least_work(query, facts));
     // The division takes as long as the rest of a small product's plan.
     if work < least.saturating_mul(2) { 1 } else { work / least }

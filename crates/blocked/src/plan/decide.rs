@@ -31,7 +31,11 @@ impl Plan {
         // The last columns of C are the same in every cut; where columns are cut, other pieces are as wide without them.
         let edge = edge(&Query { n: query.n, ..piece }, facts);
         let body = if n == query.n { n - edge } else { n };
-        let tiles = tiles(&Query { n: body, ..piece }, facts, caches);
+        let mut tiles = tiles(&Query { n: body, ..piece }, facts, caches);
+        if edge > 0 || query.n & (facts.lanes - 1) != 0 {
+            // The last piece, or one that is too short for the edge, has a last vector that is not full.
+            tiles.rows = tiles.rows.min(facts.mr);
+        }
         Self { turned, cut, body: Path::Tiles(tiles), edge }
     }
 }
@@ -105,9 +109,7 @@ fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
         // Panels are as wide as they are.
         Source::Packed => (facts.mr, facts.nr()),
         // A B that is not near is read once instead of twice.
-        Source::InPlace if q.m > facts.mr && q.m <= facts.narrow && !stays(q, facts, caches) => {
-            (facts.narrow, facts.lanes)
-        }
+        Source::InPlace if fits_narrow(q, facts) && !stays(q, facts, caches) => (facts.narrow, facts.lanes),
         _ => facts.tile_for(q.n),
     };
     let rows = match a {
@@ -135,6 +137,11 @@ pub(super) fn copies_b(q: &Query, facts: &Facts, caches: &Caches) -> bool {
     let limits = &facts.limits;
     let enough = if stays(q, facts, caches) { limits.pack_near_b_panels } else { limits.pack_far_b_panels };
     q.b.1 != 1 || more_than(q.m, enough.saturating_sub(1), facts.mr)
+}
+
+/// Whether tiles of one vector, all of them full, have room for all rows, and others have not.
+fn fits_narrow(q: &Query, facts: &Facts) -> bool {
+    q.m > facts.mr && q.m <= facts.narrow && q.n & (facts.lanes - 1) == 0
 }
 
 /// Whether B stays in the caches from one panel of rows to the next, while it is read in place.

@@ -21,7 +21,7 @@ pub struct Facts {
     pub mr: usize,
     /// Vectors of columns of a full tile; NR is `vectors * lanes`.
     pub vectors: usize,
-    /// Rows of a tile with one vector of columns, which leaves registers for more of them than MR.
+    /// Rows of a tile with one full vector of columns, which leaves registers for more of them than MR.
     pub narrow: usize,
     /// Rows of a tile with one vector of columns more than `vectors`; 0 if there is none.
     pub wide: usize,
@@ -100,8 +100,11 @@ impl Facts {
     /// worth fewer rows.
     #[inline(always)]
     pub const fn tile_for(&self, n: usize) -> (usize, usize) {
-        if n <= self.lanes {
+        if n == self.lanes {
             (self.narrow, self.lanes)
+        } else if n < self.lanes {
+            // Masks make each instance large, so that there are fewer.
+            (self.mr, self.lanes)
         } else if n > self.nr() && n <= self.nr() + self.lanes && self.wide > 0 {
             (self.wide, self.nr() + self.lanes)
         } else {

@@ -57,12 +57,20 @@ fn is_allowed(plan: &Plan, q: &Query, facts: &Facts, pieces: &[Piece]) -> Result
         Path::Tiles(tiles) => {
             prop_assert_eq!(tiles.b == Source::Packed, q.packed);
             prop_assert!(tiles.a != Source::Packed && tiles.rows > 0);
-            let most = match tiles.columns {
-                columns if columns <= facts.lanes => facts.narrow,
-                columns if columns <= facts.nr() => facts.mr,
-                _ => facts.wide,
-            };
-            prop_assert!(tiles.rows <= most, "no tile of {} x {}", tiles.rows, tiles.columns);
+            // The first panel of columns of a piece and its last, with the edge and without.
+            for p in pieces {
+                for n in [p.n, p.n - plan.edge.min(p.n)] {
+                    for columns in [n.min(tiles.columns), n % tiles.columns] {
+                        let most = match columns {
+                            0 => continue,
+                            columns if columns == facts.lanes => facts.narrow,
+                            columns if columns <= facts.nr() => facts.mr,
+                            _ => facts.wide,
+                        };
+                        prop_assert!(tiles.rows <= most, "no tile of {} x {}", tiles.rows, columns);
+                    }
+                }
+            }
             let panels = [facts.lanes, facts.nr(), facts.nr() + facts.lanes];
             prop_assert!(panels.contains(&tiles.columns), "no tile has {} columns", tiles.columns);
             prop_assert!(tiles.b != Source::Packed || tiles.columns == facts.nr(), "they have NR columns");
