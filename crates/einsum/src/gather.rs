@@ -4,7 +4,7 @@ use matmul_core::{K_CHUNK, Real};
 
 use crate::axes::Axis;
 use crate::layout::Layout;
-use crate::lowering::{Loop, map, merge, nest};
+use crate::loops::{Loop, map, merge, nest};
 
 /// Elements that a copy may have: 32 MiB of f64. One chunk of k is copied in any case, as the numeric contract cuts sums
 /// nowhere else.

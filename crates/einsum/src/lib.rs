@@ -31,6 +31,7 @@ mod expression;
 mod gather;
 mod greedy;
 mod layout;
+mod loops;
 mod lowering;
 mod order;
 mod pair;

@@ -5,7 +5,8 @@ use crate::axes::{Axis, AxisSet, MAX_AXES};
 use crate::error::Error;
 use crate::gather::Gather;
 use crate::layout::Layout;
-use crate::lowering::{self, Lowered, Lowering};
+use crate::loops;
+use crate::lowering::{Lowered, Lowering};
 use crate::order::{self, Search};
 use crate::pair;
 use crate::subscripts::Resolved;
@@ -102,7 +103,7 @@ impl Plan {
             // as they are made here; the 1 of a sum has no axes. C is borrowed mutably or new.
             unsafe {
                 match (right, &lowered.lowering) {
-                    (None, Lowering::Elementwise(loops)) => lowering::assign(loops, x, c),
+                    (None, Lowering::Elementwise(loops)) => loops::assign(loops, x, c),
                     _ => lowered.run(kernel, x, y, c)?,
                 }
             }

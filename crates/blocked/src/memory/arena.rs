@@ -205,10 +205,11 @@ mod tests {
         let (idle, busy) = (std::sync::Barrier::new(3), std::sync::Barrier::new(3));
         let slots = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
+            let mut threads = Vec::new();
             // One waits with its buffers free, the other with one in use.
             for in_use in [false, true] {
                 let (idle, busy, slots) = (&idle, &busy, &slots);
-                scope.spawn(move || {
+                threads.push(scope.spawn(move || {
                     drop(Lease::<f32>::take(Slot::A, 1000));
                     let mut lease = Lease::<f32>::take(Slot::B, 1000);
                     let address = lease.as_mut_ptr();
@@ -220,7 +221,7 @@ mod tests {
                     busy.wait();
                     // SAFETY: the lease lives, and the element was written.
                     assert!(lease.is_none_or(|_| unsafe { address.read() } == 1.5));
-                });
+                }));
             }
             idle.wait();
             let found = slots.lock().unwrap().clone();
@@ -231,6 +232,8 @@ mod tests {
             assert_eq!(kept(&found), 0);
             assert!(found.iter().all(|slots| all_threads().iter().any(|other| Arc::ptr_eq(slots, other))));
             busy.wait();
+            // Until their thread-local variables are gone too: the end of a scope does not wait for these.
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         let ended = slots.into_inner().unwrap();
         assert!(ended.iter().all(|slots| !all_threads().iter().any(|other| Arc::ptr_eq(slots, other))));
