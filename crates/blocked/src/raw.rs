@@ -164,7 +164,7 @@ impl Span {
     }
 
     /// As [`Span::cut`], but the last two spans share what is left equally: one or two rows would be too few chains of
-    /// multiply-adds to hide their latency (docs/performance.md, "Squares below 64").
+    /// multiply-adds to hide their latency (docs/performance.md, "The tile").
     #[inline(always)]
     pub(crate) fn cut_level(self, step: usize) -> impl Iterator<Item = Span> {
         let mut rest = self;

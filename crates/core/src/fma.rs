@@ -2,80 +2,56 @@
 //! crate's own arithmetic elsewhere. A C library's `fma` may be wrong where the result is subnormal (musl's is), and so may that of the
 //! crate libm; the numeric contract must not hang on either.
 
-/// Whether every CPU of the target has the instruction, so that `mul_add` of std is one, and no call.
-///
-/// Only with std: core has no `mul_add` that is stable.
-macro_rules! cfg_instruction {
-    ($($item:item)*) => {
-        $(
-            #[cfg(all(
-                feature = "std",
-                any(
-                    target_feature = "fma",
-                    target_arch = "aarch64",
-                    target_arch = "loongarch64",
-                    target_arch = "powerpc64",
-                    target_arch = "riscv64",
-                    target_arch = "s390x",
-                )
-            ))]
-            $item
-        )*
-    };
-}
+/// Whether every CPU of the target has the instruction, so that `mul_add` of std is one, and no call. Only with std: core has
+/// no `mul_add` that is stable.
+#[cfg(feature = "std")]
+const ALWAYS: bool = cfg!(any(
+    target_feature = "fma",
+    target_arch = "aarch64",
+    target_arch = "loongarch64",
+    target_arch = "powerpc64",
+    target_arch = "riscv64",
+    target_arch = "s390x",
+));
 
-/// The opposite.
-macro_rules! cfg_no_instruction {
-    ($($item:item)*) => {
-        $(
-            #[cfg(not(all(
-                feature = "std",
-                any(
-                    target_feature = "fma",
-                    target_arch = "aarch64",
-                    target_arch = "loongarch64",
-                    target_arch = "powerpc64",
-                    target_arch = "riscv64",
-                    target_arch = "s390x",
-                )
-            )))]
-            $item
-        )*
-    };
-}
-
-cfg_instruction! {
-    #[inline(always)]
-    pub(crate) fn f32(x: f32, y: f32, z: f32) -> f32 {
-        x.mul_add(y, z)
+#[inline(always)]
+pub(crate) fn f32(x: f32, y: f32, z: f32) -> f32 {
+    #[cfg(feature = "std")]
+    if ALWAYS {
+        return x.mul_add(y, z);
     }
-
-    #[inline(always)]
-    pub(crate) fn f64(x: f64, y: f64, z: f64) -> f64 {
-        x.mul_add(y, z)
-    }
+    elsewhere::f32(x, y, z)
 }
 
-// Not inlined: a tile of them would be tens of KiB.
-cfg_no_instruction! {
+#[inline(always)]
+pub(crate) fn f64(x: f64, y: f64, z: f64) -> f64 {
+    #[cfg(feature = "std")]
+    if ALWAYS {
+        return x.mul_add(y, z);
+    }
+    elsewhere::f64(x, y, z)
+}
+
+/// Where the target may lack the instruction. Not inlined: a tile of them would be tens of KiB.
+mod elsewhere {
     #[inline(never)]
-    pub(crate) fn f32(x: f32, y: f32, z: f32) -> f32 {
+    pub(super) fn f32(x: f32, y: f32, z: f32) -> f32 {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {
             // SAFETY: the CPU has the instruction.
-            return unsafe { by_instruction::f32(x, y, z) };
+            return unsafe { super::by_instruction::f32(x, y, z) };
         }
-        soft_f32(x, y, z)
+        super::soft_f32(x, y, z)
     }
 
     #[inline(never)]
-    pub(crate) fn f64(x: f64, y: f64, z: f64) -> f64 {
+    pub(super) fn f64(x: f64, y: f64, z: f64) -> f64 {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if std::is_x86_feature_detected!("fma") {
             // SAFETY: the CPU has the instruction.
-            return unsafe { by_instruction::f64(x, y, z) };
+            return unsafe { super::by_instruction::f64(x, y, z) };
         }
-        soft_f64(x, y, z)
+        super::soft_f64(x, y, z)
     }
 }
 

@@ -178,7 +178,7 @@ unsafe fn chunk<
 /// The addresses of a column of A.
 ///
 /// Of a general stride the compiler makes a chain: each row's address is the one before plus the stride, which takes a
-/// cycle. Where the row has one vector only, two multiply-adds a cycle would wait for it; there every fourth row has an
+/// cycle. Where a row has one vector or two, two multiply-adds a cycle would wait for it; there every fourth row has an
 /// address of its own, and the stride and its triple, hidden from the compiler, lead to the next three
 /// (docs/performance.md, "Addresses of rows").
 #[derive(Clone, Copy)]

@@ -28,10 +28,9 @@ impl Plan {
         // What is copied is decided for a piece: it is the piece that has to repay the copy.
         let (m, n) = cut.map_or((query.m, query.n), |cut| cut.largest((query.m, query.n)));
         let piece = Query { m, n, threads: 1, ..query };
-        // The last columns of C are the same in every cut; where columns are cut, other pieces are as wide without them.
+        // The last columns of C are the same in every cut.
         let edge = edge(&Query { n: query.n, ..piece }, facts);
-        let body = if n == query.n { n - edge } else { n };
-        let mut tiles = tiles(&Query { n: body, ..piece }, facts, caches);
+        let mut tiles = tiles(&Query { n: body(n, query.n, edge), ..piece }, facts, caches);
         if edge > 0 || query.n & (facts.lanes - 1) != 0 {
             // The last piece, or one that is too short for the edge, has a last vector that is not full.
             tiles.rows = tiles.rows.min(facts.mr);
@@ -96,6 +95,12 @@ pub(super) fn turns_for_tiles(q: &Query) -> bool {
     if q.n == 1 { q.a.0 == 1 && q.a.1 != 1 } else { q.c.1 != 1 && q.c.0 == 1 }
 }
 
+/// The columns of the widest piece, n of C's, that are left to tiles: where columns are cut, it need not be the one with the
+/// edge.
+pub(super) fn body(n: usize, whole: usize, edge: usize) -> usize {
+    if n == whole { n - edge } else { n }
+}
+
 /// What the loops over tiles copy.
 #[inline(always)]
 fn tiles(q: &Query, facts: &Facts, caches: &Caches) -> Tiles {
@@ -145,12 +150,12 @@ fn fits_narrow(q: &Query, facts: &Facts) -> bool {
 }
 
 /// Whether B stays in the caches from one panel of rows to the next, while it is read in place.
-fn stays(q: &Query, facts: &Facts, caches: &Caches) -> bool {
+pub(super) fn stays(q: &Query, facts: &Facts, caches: &Caches) -> bool {
     !aliased(q.b.0, facts) && is_near(q, facts, caches)
 }
 
 /// Whether B fits L2.
-pub(super) fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
+fn is_near(q: &Query, facts: &Facts, caches: &Caches) -> bool {
     bytes_of_b(q, facts) <= (caches.l2 / 2).saturating_mul(facts.limits.near_halves_of_l2)
 }
 

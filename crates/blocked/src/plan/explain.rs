@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::caches::Caches;
 use super::cut::{Cut, Order, least_work, most_pieces, work};
-use super::decide::{aliased, bytes_of_b, copies_a, edge_step, few, is_near, is_tile};
+use super::decide::{aliased, body, bytes_of_b, copies_a, edge_step, few, is_tile, stays};
 use super::facts::{Facts, Strips};
 use super::query::Query;
 use super::way::{Path, Plan, Source, Tiles};
@@ -179,7 +179,7 @@ impl Plan {
         if let Path::Tiles(tiles) = &self.body {
             let (m, n) = self.cut.map_or((turned.m, turned.n), |cut| cut.largest((turned.m, turned.n)));
             let piece = Query { m, n, ..turned };
-            let body = Query { n: if n == turned.n { n - self.edge } else { n }, ..piece };
+            let body = Query { n: body(n, turned.n, self.edge), ..piece };
             reasons.push(why_a(tiles, &body, facts));
             reasons.push(why_b(tiles, &body, facts, caches));
             reasons.push(self.why_the_edge(&Query { n: turned.n, ..piece }, facts));
@@ -338,7 +338,7 @@ fn why_b(tiles: &Tiles, q: &Query, facts: &Facts, caches: &Caches) -> Reason {
     if q.b.1 != 1 {
         return reason(what, "its rows are not contiguous", None);
     }
-    let near = !aliased(q.b.0, facts) && is_near(q, facts, caches);
+    let near = stays(q, facts, caches);
     let (enough, limit) = match near {
         true => (limits.pack_near_b_panels, "pack_near_b_panels"),
         false => (limits.pack_far_b_panels, "pack_far_b_panels"),
