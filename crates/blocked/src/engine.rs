@@ -173,8 +173,9 @@ impl<T: Element> Engine<T> {
     }
 
     /// C ← α·A·B + β·C on up to as many threads as `join` has; a small product stays on the calling one.
-    pub fn gemm(&self, mut problem: Problem<'_, T>, summation: Summation, join: &dyn Join) {
-        (self.functions.run)(self, Work::One(&mut problem), summation, join);
+    /// By reference, as [`Engine::gemm_one_tile`].
+    pub fn gemm(&self, problem: &mut Problem<'_, T>, summation: Summation, join: &dyn Join) {
+        (self.functions.run)(self, Work::One(problem), summation, join);
     }
 
     /// The same for each product of a batch: they are shared out over the threads before any of them is cut.
@@ -233,8 +234,8 @@ impl<T: Element> Kernel<T> for Engine<T> {
         Some(self.sizes())
     }
 
-    fn run(&self, problem: Problem<'_, T>) {
-        self.gemm(problem, Summation::Contract, &Serial);
+    fn run(&self, mut problem: Problem<'_, T>) {
+        self.gemm(&mut problem, Summation::Contract, &Serial);
     }
 
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
@@ -288,7 +289,7 @@ impl Engines {
     ) {
         match engines.and_then(|engines| engines.of::<T>()) {
             Some(engine) if engine.gemm_one_tile(&mut problem) => {}
-            Some(engine) => engine.gemm(problem, summation, join),
+            Some(engine) => engine.gemm(&mut problem, summation, join),
             None => by_definition(problem),
         }
     }

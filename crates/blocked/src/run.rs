@@ -32,13 +32,14 @@ pub fn run_f64(engine: &Engine<f64>, work: Work<'_, '_, f64>, summation: Summati
 }
 
 fn one<T: Element>(engine: &Engine<T>, problem: &mut Problem<'_, T>, summation: Summation, join: &dyn Join) {
-    let raw = Raw::new(problem);
+    let mut raw = Raw::new(problem);
     let plan = plan(engine, &query(engine, &raw, summation, join));
     // SAFETY: the problem is borrowed until the end of this function, and the plan is this product's.
-    unsafe { carry_out(&Context::new(engine, &plan, join), raw) };
+    unsafe { carry_out(&Context::new(engine, &plan, join), &mut raw) };
 }
 
 /// Products first, because whole ones share nothing; each is cut where there are fewer of them than threads.
+#[inline(never)]
 fn many<T: Element>(
     engine: &Engine<T>,
     mut batch: BatchProblem<'_, T>,
@@ -65,6 +66,7 @@ fn many<T: Element>(
     }
 }
 
+#[inline(never)]
 fn packed<T: Element>(engine: &Engine<T>, problem: PackedProblem<'_, T>, join: &dyn Join) {
     let PackedProblem { alpha, a, b, beta, mut c, epilogue } = problem;
     let (m, k) = a.shape();
@@ -91,7 +93,7 @@ fn packed<T: Element>(engine: &Engine<T>, problem: PackedProblem<'_, T>, join: &
     let context = Context { packed: Some(b.panels()), epilogue, ..Context::new(engine, &plan, join) };
     // SAFETY: A, B and C are borrowed until the end of this function, their shapes agree, and the plan is this
     // product's; the engine's panels have B's width, as its caller has checked.
-    unsafe { carry_out(&context, raw) };
+    unsafe { carry_out(&context, &mut raw) };
 }
 
 /// What the plan is asked. Threads are only counted where there is work for two.
@@ -151,10 +153,10 @@ unsafe impl<T: Element> Sync for Context<'_, T> {}
 /// Each product of a batch by the plan.
 fn each<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>) {
     for mut problem in batch {
-        let raw = Raw::new(&mut problem);
+        let mut raw = Raw::new(&mut problem);
         // SAFETY: the problem is borrowed until the end of this turn; it has the shape and strides of the first, whose
         // plan this is.
-        unsafe { carry_out(context, raw) };
+        unsafe { carry_out(context, &mut raw) };
     }
 }
 
@@ -174,19 +176,22 @@ fn share_out<T: Element>(context: &Context<'_, T>, batch: BatchProblem<'_, T>, p
         });
 }
 
-/// A product by its plan.
+/// A product by its plan. It is lent all the way to the tiles, which move it over C: a copy of numbers that were just
+/// written would wait for their stores (docs/performance.md, "Squares below 64").
 ///
 /// # Safety
 /// The contract of [`Raw`] holds, and the plan was made for its shape and strides and for the context's engine, of which
 /// B is packed if there are panels.
-unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: Raw<T>) {
-    let raw = if context.plan.turned { raw.turned() } else { raw };
-    let part = Part { raw, i: 0, j: 0, edge: context.plan.edge };
+unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: &mut Raw<T>) {
+    if context.plan.turned {
+        *raw = raw.turned();
+    }
+    let edge = context.plan.edge;
     // SAFETY: the caller's promise.
     unsafe {
         match context.plan.cut {
-            None => part.run(context),
-            Some(cut) => part.split(context, cut, cut.pieces),
+            None => run_piece(context, raw, (0, 0), edge),
+            Some(cut) => Part { raw: *raw, i: 0, j: 0, edge }.split(context, cut, cut.pieces),
         }
     }
 }
@@ -208,11 +213,11 @@ impl<T: Element> Part<T> {
     ///
     /// # Safety
     /// As for [`carry_out`].
-    unsafe fn split(self, context: &Context<'_, T>, cut: Cut, pieces: usize) {
+    unsafe fn split(mut self, context: &Context<'_, T>, cut: Cut, pieces: usize) {
         let first = pieces / 2;
         let (one, two) = match cut.halve((self.raw.m, self.raw.n), pieces) {
             // SAFETY: the caller's promise.
-            None => return unsafe { self.run(context) },
+            None => return unsafe { run_piece(context, &mut self.raw, (self.i, self.j), self.edge) },
             Some(Halves::Rows(i)) => {
                 (self.rows(Span { at: 0, len: i }), self.rows(Span { at: i, len: self.raw.m - i }))
             }
@@ -234,34 +239,39 @@ impl<T: Element> Part<T> {
     fn columns(self, j: Span) -> Self {
         Self { raw: self.raw.columns(j), j: self.j + j.at, ..self }
     }
+}
 
-    /// Body and edge on this thread.
-    ///
-    /// # Safety
-    /// As for [`carry_out`].
-    unsafe fn run(&self, context: &Context<'_, T>) {
-        let (engine, t) = (context.engine, &self.raw);
-        let edge = engine.facts().edge_of_piece(t.m, self.edge);
-        let body = t.n - edge;
-        // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
-        unsafe {
-            match &context.plan.body {
-                Path::Tile => (engine.functions().tile)(t, t.fold(0)),
-                Path::Tiles(how) => {
-                    let packed = context.packed.map(|panels| panels.skip(self.j));
-                    let finish = context.epilogue.map(|epilogue| Finish { epilogue, i: self.i, j: self.j });
-                    tiles::run(engine, t, all(body), how, packed, finish.as_ref());
-                }
-                Path::Rows => rows::run(engine, t),
-                Path::Strips(how) => strips::run(engine, t, *how),
-                Path::Column { block } => {
-                    (engine.functions().column.expect("an engine has the paths of its facts"))(t, *block);
-                }
-                Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(t),
+/// Body and edge of a piece on this thread. It begins at row i and column j of C, and `edge` is that of [`Part`].
+///
+/// # Safety
+/// As for [`carry_out`].
+unsafe fn run_piece<T: Element>(
+    context: &Context<'_, T>,
+    t: &mut Raw<T>,
+    (i, j): (usize, usize),
+    edge: usize,
+) {
+    let engine = context.engine;
+    let edge = engine.facts().edge_of_piece(t.m, edge);
+    let body = t.n - edge;
+    // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
+    unsafe {
+        if edge > 0 {
+            rows::run(engine, &t.columns(Span { at: body, len: edge }));
+        }
+        match &context.plan.body {
+            Path::Tile => (engine.functions().tile)(t, t.fold(0)),
+            Path::Tiles(how) => {
+                let packed = context.packed.map(|panels| panels.skip(j));
+                let finish = context.epilogue.map(|epilogue| Finish { epilogue, i, j });
+                tiles::run(engine, t, all(body), how, packed, finish.as_ref());
             }
-            if edge > 0 {
-                rows::run(engine, &t.columns(Span { at: body, len: edge }));
+            Path::Rows => rows::run(engine, t),
+            Path::Strips(how) => strips::run(engine, t, *how),
+            Path::Column { block } => {
+                (engine.functions().column.expect("an engine has the paths of its facts"))(t, *block);
             }
+            Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(t),
         }
     }
 }

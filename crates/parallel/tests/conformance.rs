@@ -73,8 +73,8 @@ impl<T: Real> Kernel<T> for Eager<T> {
     fn threads(&self) -> usize {
         self.threads
     }
-    fn run(&self, problem: Problem<'_, T>) {
-        self.engine.gemm(problem, Summation::Contract, &Rayon::of(self.threads));
+    fn run(&self, mut problem: Problem<'_, T>) {
+        self.engine.gemm(&mut problem, Summation::Contract, &Rayon::of(self.threads));
     }
     fn run_batch(&self, batch: BatchProblem<'_, T>) {
         self.engine.gemm_batch(batch, Summation::Contract, &Rayon::of(self.threads));
@@ -169,8 +169,8 @@ impl Kernel<f64> for Broken {
     fn name(&self) -> &str {
         "broken"
     }
-    fn run(&self, problem: Problem<'_, f64>) {
-        self.0.gemm(problem, Summation::Contract, &Rayon::of(4));
+    fn run(&self, mut problem: Problem<'_, f64>) {
+        self.0.gemm(&mut problem, Summation::Contract, &Rayon::of(4));
     }
 }
 

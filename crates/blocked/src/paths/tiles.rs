@@ -34,20 +34,25 @@ enum Columns<T> {
 }
 
 /// Computes columns of the product as `how` says; `packed` has B where that says `Packed`. `finish` is the epilogue.
+/// Small products are moved over C in place, so that `t` is of no use afterwards.
 ///
 /// # Safety
 /// The contract of [`Raw`] holds; rows of B are contiguous where it is read in place; and `packed`, if it is used, holds
 /// all of B for this engine.
 pub(crate) unsafe fn run<T: Element>(
     engine: &Engine<T>,
-    t: &Raw<T>,
+    t: &mut Raw<T>,
     columns: Span,
     how: &Tiles,
     packed: Option<Panels<T>>,
     finish: Option<&Finish<'_, T::Out>>,
 ) {
+    let Tiles { blocks, a, b: source, .. } = *how;
+    if (a, source) == (Source::InPlace, Source::InPlace) && t.c_cs == 1 && finish.is_none() {
+        // SAFETY: the caller's promise.
+        return unsafe { in_place(engine, t, columns, how) };
+    }
     let loops = Loops { engine, t, how, finish };
-    let Tiles { blocks, b: source, .. } = *how;
     if source == Source::InPlace {
         // Nothing to cut for.
         // SAFETY: the caller's promise.
@@ -76,6 +81,31 @@ pub(crate) unsafe fn run<T: Element>(
                     (None, None) => unreachable!("there is a lease where nothing was packed"),
                 };
                 loops.loop2(p, j, Columns::Packed(panels));
+            }
+        }
+    }
+}
+
+/// LOOP 2 and LOOP 1 where nothing is copied. Most of what runs here takes less than a microsecond, so there is nothing in
+/// the loops but the addresses of the next tile.
+///
+/// # Safety
+/// The contract of [`Raw`] holds, and rows of B and C are contiguous.
+unsafe fn in_place<T: Element>(engine: &Engine<T>, t: &mut Raw<T>, columns: Span, how: &Tiles) {
+    let (tile, width) = (engine.functions().tile, how.columns);
+    let (k, a, b, c, fold) = (t.k, t.a, t.b, t.c, t.fold(0));
+    for i in all(t.m).cut_level(how.rows) {
+        t.m = i.len;
+        for p in all(k).cut(K_CHUNK) {
+            t.k = p.len;
+            t.a = a.wrapping_offset(i.at as isize * t.a_rs + p.at as isize * t.a_cs);
+            let b = b.wrapping_offset(p.at as isize * t.b_rs);
+            let c = c.wrapping_offset(i.at as isize * t.c_rs);
+            let fold = if p.at == 0 { fold } else { Fold::Add };
+            for j in columns.cut(width) {
+                (t.n, t.b, t.c) = (j.len, b.wrapping_add(j.at), c.wrapping_add(j.at));
+                // SAFETY: a tile of at most MR rows and NR columns, whose parts lie in A, B and C.
+                unsafe { tile(t, fold) };
             }
         }
     }

@@ -13,24 +13,40 @@ impl Plan {
         if is_tile(query, facts) {
             return Self { turned: false, cut: None, body: Path::Tile, edge: 0 };
         }
+        // Another query is made only where it differs: copying one right after its numbers were written would wait for
+        // their stores, as long as a small product's plan takes (docs/performance.md, "Squares below 64").
+        let (transposed, cut_out, without_edge);
         if !query.packed && query.m.min(query.n) <= few(query, facts) {
             // Few rows of C over a column-contiguous B are few columns of its transpose over a row-contiguous A.
             let turned = query.m < query.n;
-            let query = if turned { query.turned() } else { *query };
-            if let Some(body) = thin(&query, facts, caches) {
-                let cut = Cut::of_rows(&query, facts, body.unit(&query, facts));
+            let query = if turned { &query.turned() } else { query };
+            if let Some(body) = thin(query, facts, caches) {
+                let cut = Cut::of_rows(query, facts, body.unit(query, facts));
                 return Self { turned, cut, body, edge: 0 };
             }
         }
         let turned = !query.packed && turns_for_tiles(query);
-        let query = if turned { query.turned() } else { *query };
-        let cut = Cut::of_tiles(&query, facts, copies_a(&query, facts));
+        let mut query = query;
+        if turned {
+            transposed = query.turned();
+            query = &transposed;
+        }
+        let cut = Cut::of_tiles(query, facts, copies_a(query, facts));
         // What is copied is decided for a piece: it is the piece that has to repay the copy.
-        let (m, n) = cut.map_or((query.m, query.n), |cut| cut.largest((query.m, query.n)));
-        let piece = Query { m, n, threads: 1, ..query };
+        let mut piece = query;
+        if let Some(cut) = cut {
+            let (m, n) = cut.largest((query.m, query.n));
+            cut_out = Query { m, n, threads: 1, ..*query };
+            piece = &cut_out;
+        }
         // The last columns of C are the same in every cut.
-        let edge = edge(&Query { n: query.n, ..piece }, facts);
-        let mut tiles = tiles(&Query { n: body(n, query.n, edge), ..piece }, facts, caches);
+        let edge = edge(piece, query.n, facts);
+        let mut left = piece;
+        if edge > 0 {
+            without_edge = Query { n: body(piece.n, query.n, edge), ..*piece };
+            left = &without_edge;
+        }
+        let mut tiles = tiles(left, facts, caches);
         if edge > 0 || query.n & (facts.lanes - 1) != 0 {
             // The last piece, or one that is too short for the edge, has a last vector that is not full.
             tiles.rows = tiles.rows.min(facts.mr);
@@ -183,16 +199,16 @@ pub(super) fn edge_step(facts: &Facts) -> usize {
     if divides { vectors * facts.lanes } else { facts.lanes }
 }
 
-/// The last columns of C that a tile would be mostly empty for, if rows in lanes are better for them.
-fn edge(q: &Query, facts: &Facts) -> usize {
+/// The last of C's n columns that a tile would be mostly empty for, if rows in lanes are better for them in a piece.
+fn edge(q: &Query, n: usize, facts: &Facts) -> usize {
     let limits = &facts.limits;
     let step = edge_step(facts);
     // A mask, no division.
-    let edge = q.n & (step - 1);
+    let edge = n & (step - 1);
     let most = limits.edge_columns.min(facts.rows);
     // Every lane needs a row.
     let rows = limits.edge_rows.max(facts.group_rows(edge));
-    let few = edge <= most && q.n > step && q.m >= rows;
+    let few = edge <= most && n > step && q.m >= rows;
     if few && q.a.1 == 1 && !q.packed { edge } else { 0 }
 }
 
