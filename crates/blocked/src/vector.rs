@@ -198,6 +198,22 @@ pub(crate) fn hidden(x: isize) -> isize {
     core::hint::black_box(x)
 }
 
+/// `p`, through which the compiler loads nothing before it has loaded all that stands before.
+#[inline(always)]
+pub(crate) fn barrier<T>(p: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let mut p = p;
+        // SAFETY: no instruction at all.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(reg) p, options(nostack, preserves_flags));
+        }
+        p
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    p
+}
+
 /// [`Fold::apply`] on vectors: the new C of the sums of a chunk and of the old C, which [`Fold::Overwrite`] ignores.
 ///
 /// # Safety

@@ -109,11 +109,11 @@ pub trait Kernel<T: Element>: Send + Sync {
         a: MatRef<'_, T>,
         b: MatRef<'_, T>,
         beta: T::Out,
-        mut c: MatMut<'_, T::Out>,
+        c: MatMut<'_, T::Out>,
     ) -> Result<(), Error> {
         refuse_unavailable(self)?;
-        if Problem::is_to_do(alpha, &a, &b, beta, &mut c)? {
-            self.run(Problem::checked(alpha, a, b, beta, c));
+        if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
+            self.run(problem);
         }
         Ok(())
     }

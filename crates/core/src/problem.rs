@@ -26,30 +26,17 @@ impl<'a, T: Element> Problem<'a, T> {
         beta: T::Out,
         mut c: MatMut<'a, T::Out>,
     ) -> Result<Option<Self>, Error> {
-        Ok(Self::is_to_do(alpha, &a, &b, beta, &mut c)?.then_some(Self { alpha, a, b, beta, c }))
-    }
-
-    /// The checks of [`Problem::new`]: whether there is something left to do. By reference, so that views need not move
-    /// into a result and out of it, which at 4³ takes as long as the arithmetic.
-    #[inline(always)]
-    pub(crate) fn is_to_do(
-        alpha: T::Out,
-        a: &MatRef<'_, T>,
-        b: &MatRef<'_, T>,
-        beta: T::Out,
-        c: &mut MatMut<'_, T::Out>,
-    ) -> Result<bool, Error> {
         if a.ncols() != b.nrows() || a.nrows() != c.nrows() || b.ncols() != c.ncols() {
             return Err(shape_error(a.shape(), b.shape(), c.shape()));
         }
         if c.nrows() == 0 || c.ncols() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         if a.ncols() == 0 || alpha == T::Out::ZERO {
-            scale(beta, c);
-            return Ok(false);
+            scale(beta, &mut c);
+            return Ok(None);
         }
-        Ok(true)
+        Ok(Some(Self { alpha, a, b, beta, c }))
     }
 
     /// A product whose shapes agree and in which there is something to do, as its caller has checked.

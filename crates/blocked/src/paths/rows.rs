@@ -15,7 +15,7 @@ use super::update::{Run, read_c, write_c};
 use crate::engine::{Engine, RowsFn};
 use crate::plan::GROUPS;
 use crate::raw::{Raw, Span, all};
-use crate::vector::{MAX_LANES, Transpose, Vector, fused, prefetch};
+use crate::vector::{MAX_LANES, Transpose, Vector, barrier, fused, prefetch};
 
 /// The most columns of B: with `DEPTH` registers of A and one broadcast they fill AVX2's 16 registers.
 pub const MAX_COLUMNS: usize = 10;
@@ -209,7 +209,11 @@ unsafe fn chunk<T: Element, V: Transpose<T>, const N: usize, const G: usize, con
                 }
                 let columns = V::columns(rows, q);
                 for (d, &column) in columns.iter().enumerate().take(V::DEPTH) {
-                    let b = b.wrapping_offset(d as isize * b_rs);
+                    let mut b = b.wrapping_offset(d as isize * b_rs);
+                    // Otherwise broadcasts of three steps are loaded ahead, and sums of AVX2 in f32 are spilled for them.
+                    if const { V::REGISTERS == 16 && V::LANES == 8 && N >= 5 && N <= 8 } {
+                        b = barrier(b);
+                    }
                     for (j, sum) in sums.iter_mut().enumerate() {
                         *sum = column.mul_add(V::broadcast(b.wrapping_offset(j as isize * b_cs)), *sum);
                     }
