@@ -128,6 +128,14 @@ impl<T: Element> Raw<T> {
         Self { n: j.len, b, c, ..self }
     }
 
+    /// Terms `p` of the sums. They lie in k, or nothing is computed with the part.
+    #[inline(always)]
+    pub(crate) fn terms(self, p: Span) -> Self {
+        let at = p.at as isize;
+        let (a, b) = (self.a.wrapping_offset(at * self.a_cs), self.b.wrapping_offset(at * self.b_rs));
+        Self { k: p.len, a, b, ..self }
+    }
+
     /// How the chunk of k from `p` enters C.
     #[inline(always)]
     pub(crate) fn fold(&self, p: usize) -> Fold<T::Out> {

@@ -1,12 +1,15 @@
 //! Carries plans out: one product, a batch with one plan for all, a packed B; on one thread or several.
 
-use matmul_core::{BatchProblem, Element, Problem, Summation};
+use matmul_core::{BatchProblem, Element, Fold, K_CHUNK, Problem, Summation};
 
 use crate::engine::Engine;
 use crate::epilogue::{Epilogue, Finish};
+use crate::memory::arena::{Lease, Slot};
+use crate::memory::pack::SLACK;
 use crate::memory::panels::{PackedProblem, Panels};
+use crate::paths::update::Run;
 use crate::paths::{rows, strips, tiles};
-use crate::plan::{Caches, Cut, Facts, Halves, Path, Plan, Query, most_pieces};
+use crate::plan::{Caches, Cut, Facts, Halves, Order, Path, Plan, Query, most_pieces};
 use crate::raw::{Raw, Span, all};
 use crate::work::{Join, Serial, Work};
 
@@ -191,6 +194,7 @@ unsafe fn carry_out<T: Element>(context: &Context<'_, T>, raw: &mut Raw<T>) {
     unsafe {
         match context.plan.cut {
             None => run_piece(context, raw, (0, 0), edge),
+            Some(cut) if cut.order == Order::Chunks => by_chunks(context, raw, cut.pieces),
             Some(cut) => Part { raw: *raw, i: 0, j: 0, edge }.split(context, cut, cut.pieces),
         }
     }
@@ -238,6 +242,59 @@ impl<T: Element> Part<T> {
 
     fn columns(self, j: Span) -> Self {
         Self { raw: self.raw.columns(j), j: self.j + j.at, ..self }
+    }
+}
+
+/// Cuts k: the first piece goes straight into C, while the others sum their chunks elsewhere; then these are folded in their
+/// order, as one thread would have (docs/numerics.md).
+///
+/// # Safety
+/// As for [`carry_out`]; rows of C are contiguous, and the engine folds.
+unsafe fn by_chunks<T: Element>(context: &Context<'_, T>, t: &mut Raw<T>, pieces: usize) {
+    let chunks = t.k.div_ceil(K_CHUNK);
+    let own = chunks / pieces;
+    let area = t.m * t.n;
+    // Folding loads whole vectors of sums.
+    let mut lease = Lease::<T::Out>::take(Slot::Sums, (chunks - own) * area + SLACK);
+    let sums = lease.as_mut_ptr();
+    let mut first = Raw { k: own * K_CHUNK, ..*t };
+    let rest = t.terms(Span { at: first.k, len: t.k - first.k });
+    let rest = Raw { alpha: T::Out::ONE, beta: T::Out::ZERO, c: sums, c_rs: t.n as isize, c_cs: 1, ..rest };
+    // SAFETY: the caller's promise; the lease has a C for each chunk of the rest.
+    context
+        .join
+        .join(&mut || unsafe { run_piece(context, &mut first, (0, 0), context.plan.edge) }, &mut || unsafe {
+            sum_chunks(context, rest, pieces - 1)
+        });
+    // Rows of C are folded as columns of the transposed product.
+    let rows = Raw { n: t.m, ..*t };
+    for chunk in 0..chunks - own {
+        let out = Run { at: t.c, stride: t.c_rs, len: t.n };
+        // SAFETY: the sums were written, and rows of C lie in it.
+        unsafe {
+            (context.engine.functions().fold)(&rows, Fold::Add, sums.wrapping_add(chunk * area), t.n, out)
+        };
+    }
+}
+
+/// The sums of each chunk of `t`, one m × n matrix behind the other in place of C, on up to so many threads.
+///
+/// # Safety
+/// As for [`by_chunks`]; there is room for all.
+unsafe fn sum_chunks<T: Element>(context: &Context<'_, T>, t: Raw<T>, pieces: usize) {
+    let area = t.m * t.n;
+    let part = |p: Span| Raw { c: t.c.wrapping_add(p.at / K_CHUNK * area), ..t.terms(p) };
+    if pieces > 1 {
+        let at = t.k.div_ceil(K_CHUNK) * (pieces / 2) / pieces * K_CHUNK;
+        let (one, two) = (part(Span { at: 0, len: at }), part(Span { at, len: t.k - at }));
+        // SAFETY: the caller's promise; the halves have no chunk in common.
+        return context.join.join(&mut || unsafe { sum_chunks(context, one, pieces / 2) }, &mut || unsafe {
+            sum_chunks(context, two, pieces - pieces / 2)
+        });
+    }
+    for p in all(t.k).cut(K_CHUNK) {
+        // SAFETY: the caller's promise: a whole product into its own sums.
+        unsafe { run_piece(context, &mut part(p), (0, 0), context.plan.edge) };
     }
 }
 

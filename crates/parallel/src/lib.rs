@@ -1,7 +1,7 @@
 //! The engines of `matmul-simd` on rayon's threads.
 //!
-//! C is halved by columns or rows, never k, until there is a piece for each thread: the result's bits are those of
-//! one thread. Work runs in the caller's rayon pool if it is in one, else in the global pool; small products stay
+//! C is halved by columns or rows until there is a piece for each thread; where C is too small for that, whole chunks of k
+//! are summed apart and folded in their order: the result's bits are those of one thread. Work runs in the caller's rayon pool if it is in one, else in the global pool; small products stay
 //! on the calling thread. `RAYON_NUM_THREADS` and pool sizes are respected, nothing spins, and calls may nest.
 //!
 //! ```

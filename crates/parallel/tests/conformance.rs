@@ -50,6 +50,7 @@ impl<T: Real> Eager<T> {
             piece_work_outside: 1,
             piece_panels: 1,
             piece_panels_copied: 1,
+            piece_chunks: 1,
             // Small blocks, so that small products have several.
             block_depth: 256,
             least_block: 32 << 10,

@@ -12,14 +12,16 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a buffer is for: one product packs a block of B and, while it is in use, panels of A.
+/// What a buffer is for: one product packs a block of B and, while it is in use, panels of A; and it keeps the sums of chunks
+/// that other threads compute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Slot {
     A,
     B,
+    Sums,
 }
 
-const SLOTS: usize = 2;
+const SLOTS: usize = 3;
 
 /// Whole cache lines, so that a packed row of one vector never straddles two.
 const LINE: usize = 64;
@@ -79,8 +81,8 @@ thread_local! {
 
 /// Frees the memory for packed blocks that threads keep for their next product.
 ///
-/// A thread that has multiplied keeps, while it lives, one block of B, of at most 8 MiB (a share of the last cache), and panels
-/// of A or sums of some hundred KiB. This frees those of every thread that is not in the middle of a product; the
+/// A thread that has multiplied keeps, while it lives, one block of B, of at most 8 MiB (a share of the last cache), sums of
+/// chunks of k where it cut k for other threads, of at most as much, and panels of A of some hundred KiB. This frees those of every thread that is not in the middle of a product; the
 /// others keep theirs. The next product of a thread allocates again. It may be called at any time and from any thread.
 ///
 /// ```

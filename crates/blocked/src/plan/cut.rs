@@ -1,9 +1,12 @@
-//! How C is cut into pieces for threads: halved by columns or rows, never k, until there is a piece for each.
+//! How a product is cut into pieces for threads: C is halved by columns or rows until there is a piece for each; a C that is
+//! too small for that leaves k, whose chunks are summed apart and folded in their order, with the same bits.
+
+use matmul_core::{K_CHUNK, Summation};
 
 use super::facts::Facts;
 use super::query::Query;
 
-/// A cut of C into pieces, made by halving: what is left of the pieces is halved again.
+/// A cut of a product into pieces, made by halving: what is left of the pieces is halved again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The most pieces.
@@ -27,6 +30,8 @@ pub enum Order {
     },
     /// Rows, while there are two units for each piece: they share what they need of a B that is packed already.
     Rows,
+    /// Chunks of k, and C not at all: each piece sums its chunks, and the caller folds the sums into C in their order.
+    Chunks,
 }
 
 /// Where C is halved.
@@ -38,10 +43,21 @@ pub enum Halves {
     Columns(usize),
 }
 
+/// The most pieces of k: the caller folds the sums of all of them, at about this part of the time that one thread takes
+/// for all.
+const MOST_CHUNK_PIECES: usize = K_CHUNK / 16;
+
+/// The most bytes of sums, whatever the limits say: what a caller may choose must not overflow.
+const MOST_SUMS: usize = isize::MAX as usize / 2;
+
 impl Cut {
     /// Of a path with rows in the lanes, in units of so many rows.
     pub(super) fn of_rows(query: &Query, facts: &Facts, row_unit: usize) -> Option<Self> {
-        let pieces = pieces(query, facts)?.min(query.m / row_unit);
+        let pieces = pieces(query, facts)?;
+        if let Some(cut) = Self::of_chunks(query, facts, query.m / row_unit, pieces) {
+            return Some(cut);
+        }
+        let pieces = pieces.min(query.m / row_unit);
         (pieces > 1).then_some(Self { pieces, row_unit, column_unit: 0, order: Order::Rows })
     }
 
@@ -49,6 +65,10 @@ impl Cut {
     pub(super) fn of_tiles(query: &Query, facts: &Facts, copies_a: bool) -> Option<Self> {
         let pieces = pieces(query, facts)?;
         let limits = &facts.limits;
+        let units = query.m.div_ceil(facts.mr).saturating_mul(query.n.div_ceil(facts.nr()));
+        if let Some(cut) = Self::of_chunks(query, facts, units, pieces) {
+            return Some(cut);
+        }
         let order = match (query.packed, copies_a) {
             (true, _) => Order::Rows,
             (false, false) => Order::Columns { keep: limits.piece_panels },
@@ -56,6 +76,22 @@ impl Cut {
         };
         let cut = Self { pieces, row_unit: facts.mr, column_unit: facts.nr(), order };
         cut.halve((query.m, query.n), pieces).map(|_| cut)
+    }
+
+    /// Of k, where C has too few units for so many pieces, and k chunks enough for each.
+    fn of_chunks(query: &Query, facts: &Facts, units: usize, pieces: usize) -> Option<Self> {
+        let limits = &facts.limits;
+        // Rows of C are folded as runs, by a function that an engine of tiles alone has not.
+        let foldable = query.c.1 == 1 && !query.packed && facts.rows > 0;
+        let few = units < pieces.saturating_mul(limits.chunks_below_units);
+        if !foldable || !few || query.summation == Summation::Fast {
+            return None;
+        }
+        let chunks = query.k.div_ceil(K_CHUNK);
+        let sums = chunks.saturating_mul(query.m.saturating_mul(query.n)).saturating_mul(facts.size);
+        let pieces = pieces.min(chunks / limits.piece_chunks.max(1)).min(MOST_CHUNK_PIECES);
+        let cut = Self { pieces, row_unit: 0, column_unit: 0, order: Order::Chunks };
+        (pieces > 1 && sums <= limits.most_block.min(MOST_SUMS)).then_some(cut)
     }
 
     /// Rows and columns that no piece of an m × n C has more of.
@@ -73,7 +109,7 @@ impl Cut {
     }
 
     /// Where an m × n part of C is halved that `pieces` pieces are left for, the first half for `pieces / 2` of them;
-    /// `None` if it is one piece.
+    /// `None` if it is one piece, as in a cut of k.
     pub fn halve(&self, (m, n): (usize, usize), pieces: usize) -> Option<Halves> {
         if pieces < 2 {
             return None;
@@ -93,6 +129,7 @@ impl Cut {
             Order::Columns { .. } => (rows > 1).then(by_rows),
             Order::Rows if rows > 1 && (columns < 2 || rows >= 2 * pieces.min(columns)) => Some(by_rows()),
             Order::Rows => (columns > 1).then(by_columns),
+            Order::Chunks => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use matmul_core::K_CHUNK;
+
 use super::caches::Caches;
 use super::cut::{Cut, Order, least_work, most_pieces, work};
 use super::decide::{aliased, body, bytes_of_b, copies_a, edge_step, few, is_tile, stays};
@@ -35,7 +37,7 @@ impl fmt::Display for Reason {
 }
 
 /// The fields of `Limits`, and where docs/performance.md has the experiment behind them.
-const HEADINGS: [(&str, &str); 12] = [
+const HEADINGS: [(&str, &str); 13] = [
     ("pack_a_panels", "Rows a multiple of 4 KiB apart"),
     ("aliasing_bytes", "Rows a multiple of 4 KiB apart"),
     ("aliased_rows", "Rows a multiple of 4 KiB apart"),
@@ -48,6 +50,7 @@ const HEADINGS: [(&str, &str); 12] = [
     ("sums_halves_of_l1", "Matrix times vector"),
     ("piece_work", "Threads"),
     ("piece_work_outside", "Threads"),
+    ("chunks_below_units", "Threads"),
 ];
 
 impl Reason {
@@ -89,6 +92,7 @@ impl Plan {
         }
         let Some(Cut { pieces, row_unit, column_unit, order }) = self.cut else { return Ok(()) };
         match (column_unit, order) {
+            (_, Order::Chunks) => write!(f, " / {pieces} pieces of k"),
             (0, _) => write!(f, " / {pieces} pieces of {row_unit} rows"),
             (_, Order::Columns { .. }) => write!(f, " / {pieces} pieces, columns first"),
             (_, Order::Rows) => write!(f, " / {pieces} pieces, rows first"),
@@ -111,8 +115,15 @@ impl Plan {
         let Some(Cut { pieces, row_unit, column_unit, order }) = self.cut else {
             return f.write_str(". On one thread.");
         };
+        if order == Order::Chunks {
+            return write!(
+                f,
+                ". Cut into {pieces} pieces of k, whose chunks are summed apart and folded in order."
+            );
+        }
         write!(f, ". Cut into up to {pieces} pieces, in units of {row_unit} rows")?;
         match (column_unit, order) {
+            (_, Order::Chunks) => Ok(()),
             (0, _) => f.write_str("."),
             (columns, Order::Columns { keep }) => {
                 write!(f, " and {columns} columns: by columns while a half keeps {keep} units, then by rows.")
@@ -257,6 +268,15 @@ impl Plan {
         let (work, least, most) = (work(q, facts), least_work(q, facts), most_pieces(q, facts));
         let limit = Some(if q.outside { "piece_work_outside" } else { "piece_work" });
         match self.cut {
+            Some(cut) if cut.order == Order::Chunks => {
+                let each = facts.limits.chunks_below_units;
+                let why = format!(
+                    "{} threads, work of {work} / {least} = {most}; C has fewer than {each} units for each, and k {} chunks",
+                    q.threads,
+                    q.k.div_ceil(K_CHUNK)
+                );
+                reason(format!("{} pieces of k", cut.pieces), why, Some("chunks_below_units"))
+            }
             Some(cut) => {
                 let why = format!("{} threads, work of {work} / {least} = {most}", q.threads);
                 let units = q.m / cut.row_unit;

@@ -58,6 +58,11 @@ pub struct Limits {
     pub piece_panels: usize,
     /// The same where panels of A are copied first, once for each piece.
     pub piece_panels_copied: usize,
+    /// Units of C for each piece below which k is cut instead, if it is long enough ("Threads"): pieces of C would differ too
+    /// much in size, or there would be too few.
+    pub chunks_below_units: usize,
+    /// Chunks of k that each of these pieces must have.
+    pub piece_chunks: usize,
 }
 
 impl Limits {
@@ -84,6 +89,8 @@ impl Limits {
         piece_work_outside: 2 << 20,
         piece_panels: 4,
         piece_panels_copied: 16,
+        chunks_below_units: 4,
+        piece_chunks: 4,
     };
 
     /// Tiles of many rows and two cache lines of columns, which are read in place for longer: AVX-512.

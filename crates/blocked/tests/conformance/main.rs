@@ -54,6 +54,8 @@ fn limits_do_not_change_bits() {
                 piece_work_outside: x,
                 piece_panels: x,
                 piece_panels_copied: x,
+                chunks_below_units: x,
+                piece_chunks: x,
             };
             let engine = engines.of::<T>().expect("an engine for each real type").with_limits(limits);
             check(&engine, &Plan::quick()).assert_passed();

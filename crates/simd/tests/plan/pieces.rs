@@ -1,6 +1,6 @@
 //! Whatever the product, its plan covers C exactly once, and no path gets a piece that it cannot take.
 
-use matmul_blocked::plan::{Cut, Facts, Halves, Limits, Path, Plan, Query, Source};
+use matmul_blocked::plan::{Cut, Facts, Halves, Limits, Order, Path, Plan, Query, Source};
 use matmul_core::{K_CHUNK, Summation};
 use proptest::prelude::*;
 
@@ -126,7 +126,13 @@ fn of_plan(query: &Query, facts: &Facts) -> Result<(), TestCaseError> {
     let whole = Piece { i: 0, j: 0, m: q.m, n: q.n, last: true };
     walk(plan.cut, whole, plan.cut.map_or(1, |cut| cut.pieces), &mut pieces);
     prop_assert!(pieces.len() <= query.threads, "{} pieces", pieces.len());
-    prop_assert_eq!(pieces.len() > 1, plan.cut.is_some(), "a cut that does not cut");
+    match plan.cut {
+        Some(cut) if cut.order == Order::Chunks => {
+            prop_assert!((2..=query.threads).contains(&cut.pieces) && cut.pieces <= q.k.div_ceil(K_CHUNK));
+            prop_assert!(q.c.1 == 1 && !q.packed && q.summation == Summation::Contract && facts.rows > 0);
+        }
+        cut => prop_assert_eq!(pieces.len() > 1, cut.is_some(), "a cut that does not cut"),
+    }
     cover(q.m, q.n, &pieces)?;
     is_allowed(&plan, &q, facts, &pieces)?;
     for piece in &pieces {
@@ -204,6 +210,8 @@ fn limits() -> impl Strategy<Value = Limits> {
         piece_work_outside: pieces.0 * 2,
         piece_panels: pieces.1,
         piece_panels_copied: pieces.1 * 2,
+        chunks_below_units: pieces.1,
+        piece_chunks: thin.1,
     })
 }
 
