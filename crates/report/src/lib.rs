@@ -25,6 +25,7 @@ pub mod publish;
 mod record;
 pub mod render;
 mod roofline;
+mod samples;
 mod schema;
 mod screen;
 mod shape;
@@ -42,7 +43,7 @@ pub use owner::Owner;
 pub use record::{Checked, Record, RecordError};
 pub use roofline::{Level, Limit, limit};
 pub use schema::{
-    Cell, Check, Conformance, Outcome, Report, ReportError, Row, SCHEMA, Sample, Setting, Summary,
+    Called, Cell, Check, Conformance, Outcome, Report, ReportError, Row, SCHEMA, Sample, Setting, Summary,
 };
 pub use screen::{Doubt, machine_doubts};
 pub use shape::{Layout, Shape, Source};

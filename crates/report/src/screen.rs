@@ -62,10 +62,9 @@ pub(crate) struct Named<'a> {
 /// The rows of a cell that may be ranked, one for each code that can be linked: the public call for all of ours, since
 /// it is what it dispatches to, and the others by their names. Where it was not measured, ours by theirs.
 pub(crate) fn codes(cell: &Cell) -> Vec<Named<'_>> {
-    let ranked = || cell.rows.iter().filter_map(|row| Some((row, row.best()?)));
     let rank = |row: &Row| LINKED.iter().position(|name| *name == row.kernel);
-    let linked = ranked().filter(|(row, _)| rank(row).is_some()).min_by_key(|(row, _)| rank(row));
-    let others = ranked().filter(|(row, _)| linked.is_none() || row.owner != Owner::Own);
+    let linked = cell.ranked().filter(|(row, _)| rank(row).is_some()).min_by_key(|(row, _)| rank(row));
+    let others = cell.ranked().filter(|(row, _)| linked.is_none() || row.owner != Owner::Own);
     let named = linked.into_iter().map(|(row, best)| Named { kernel: LINKED[0], row, best });
     named.chain(others.map(|(row, best)| Named { kernel: &row.kernel, row, best })).collect()
 }

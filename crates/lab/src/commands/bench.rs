@@ -15,6 +15,7 @@ use crate::interrupt;
 use crate::journal::JournalFile;
 use crate::machine::detect::detect;
 use crate::machine::steal::StealClock;
+use crate::machine::{affinity, pool};
 use crate::measure::cell::Effort;
 use crate::measure::memory;
 use crate::measure::survey::{Request, Survey};
@@ -43,6 +44,9 @@ pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
         let list = names::list(&threads, |threads| listed(&libraries, threads));
         terminal::out(format_args!("{list}"));
         return Ok(true);
+    }
+    if let Some(&most) = threads.last().filter(|&&most| most > 1) {
+        pool::start_global(most, &affinity::cpus())?;
     }
     let mut survey = Survey::new(request(options, libraries, chosen, &threads)?);
     let settings: Vec<(usize, Dtype)> =
@@ -80,6 +84,7 @@ fn request(
     let mut report = empty_report(options, detect(), mnist.as_ref());
     report.notes.extend(too_large);
     report.notes.extend(one_cpu(options, &report.machine));
+    report.notes.extend(several_pools(threads));
     report.notes.iter().for_each(|note| tell!("note: {note}"));
     let journal = JournalFile::open(&options.out, &mut report, &asked(options, threads), options.resume)?;
     interrupt::listen().map_err(Error::io("signals"))?;
@@ -166,9 +171,10 @@ fn asked(options: &Bench, threads: &[usize]) -> String {
     let words =
         |items: &[&dyn ToString]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",");
     let quick = if options.quick { ", quick" } else { "" };
+    let cold = if options.cold { ", cold" } else { "" };
     let filter = options.filter.as_ref().map_or_else(String::new, |regex| format!(", filter {regex}"));
     format!(
-        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{filter}{quick}",
+        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{filter}{quick}{cold}",
         list("kernels", &options.kernels),
         list("shapes", &options.shapes),
         words(&options.dtype.iter().map(|dtype| dtype as &dyn ToString).collect::<Vec<_>>()),
@@ -207,6 +213,19 @@ fn one_cpu(options: &Bench, machine: &Machine) -> Option<String> {
     })
 }
 
+/// Which thread counts were measured from inside of the pool alone.
+fn several_pools(threads: &[usize]) -> Option<String> {
+    let (most, rest) = threads.split_last()?;
+    let rest: Vec<String> = rest.iter().filter(|&&count| count > 1).map(ToString::to_string).collect();
+    (!rest.is_empty()).then(|| {
+        format!(
+            "on {} threads kernels are called from inside of a pool alone: a process has one pool for calls from outside, \
+             here with {most} threads",
+            rest.join(" and ")
+        )
+    })
+}
+
 /// The BLAS libraries on so many threads, and what each says of itself.
 fn listed(libraries: &Libraries, threads: usize) -> Vec<(String, String)> {
     let entries = registry::entries::<f32>(threads, libraries);
@@ -240,6 +259,7 @@ fn empty_report(options: &Bench, machine: Machine, mnist: Option<&Mnist>) -> Rep
         quick: options.quick,
         seed: options.seed,
         rounds: options.rounds,
+        cold: options.cold,
         partial: None,
         data: mnist.map_or_else(|| "seeded normal, no MNIST shape".into(), Mnist::describe),
         machine,

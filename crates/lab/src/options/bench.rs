@@ -57,6 +57,9 @@ pub struct Bench {
     /// Most seconds that a library in a process of its own may be silent; large products get more
     #[arg(long, default_value_t = PATIENCE, value_name = "SECONDS", value_parser = seconds)]
     pub patience: f64,
+    /// Empty the caches before each call, which then is one of its own
+    #[arg(long)]
+    pub cold: bool,
     /// Go on with a run that was ended, from the journal in its folder
     #[arg(long)]
     pub resume: bool,

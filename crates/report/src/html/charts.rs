@@ -10,7 +10,7 @@ fn says(cell: &Cell, row: &Row) -> String {
     let Some(s) = row.summary else { return String::new() };
     format!(
         "{} on {}: best {:.1} GFLOP/s, {:.0} % of the limit; median {:.1} ({:.1} to {:.1}) of {} samples, {} of them quiet",
-        row.kernel,
+        row.label(),
         cell.shape,
         s.all.max,
         100.0 * s.of_limit,
@@ -91,9 +91,8 @@ pub(super) fn lines(cells: &[&Cell], peak: f64, setting: &str) -> String {
 pub(super) fn roofline(cells: &[&Cell], setting: &Setting, peak: f64, title: &str) -> String {
     let intensity = |cell: &Cell| cell.shape.flops() / cell.shape.bytes(cell.dtype);
     let fastest = |cell: &&Cell| -> Option<(f64, f64, String)> {
-        let rows = cell.rows.iter().filter(|row| row.best().is_some());
-        let row = rows.max_by(|a, b| a.best().unwrap_or(0.0).total_cmp(&b.best().unwrap_or(0.0)))?;
-        Some((intensity(cell), row.best()?, says(cell, row)))
+        let (row, best) = cell.fastest()?;
+        Some((intensity(cell), best, says(cell, row)))
     };
     let points: Vec<(f64, f64, String)> = cells.iter().filter_map(fastest).collect();
     if points.is_empty() || peak <= 0.0 {

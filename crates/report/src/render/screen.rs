@@ -6,11 +6,15 @@ use crate::class::Class;
 use crate::schema::{Cell, Report};
 use crate::screen::{ClassStanding, Place, Standing, class_standing, doubts, standings};
 
-/// What to link, in a sentence for the first setting and a line for each other; nothing if nothing can be ranked.
+/// What to link, in a sentence for the first setting and a line for each other, and what was asked for beside the usual;
+/// nothing if nothing can be ranked.
 fn sentences(report: &Report) -> Vec<String> {
     let standings = standings(report);
     let rest = standings.iter().skip(1).map(line);
-    standings.first().map(sentence).into_iter().chain(rest).collect()
+    let cold =
+        report.cold.then(|| "Every call began with cold caches: A, B and C were in memory.".to_owned());
+    let cold = cold.filter(|_| !standings.is_empty());
+    standings.first().map(sentence).into_iter().chain(rest).chain(cold).collect()
 }
 
 fn setting(standing: &Standing) -> String {
@@ -130,10 +134,8 @@ pub(crate) fn first_screen_markdown(report: &Report) -> String {
 
 /// A cell in a line: `64x64x64 f32 on 1: simd 112.2 GFLOP/s (95%), 1.00x the best peer`.
 pub fn cell_line(cell: &Cell) -> String {
-    let best = cell.rows.iter().filter(|row| row.best().is_some());
-    let best = best.max_by(|a, b| a.best().unwrap_or(0.0).total_cmp(&b.best().unwrap_or(0.0)));
     let title = format!("{} {} on {}", cell.shape, cell.dtype, cell.threads);
-    let Some((row, summary)) = best.and_then(|row| Some((row, row.summary?))) else {
+    let Some((row, summary)) = cell.fastest().and_then(|(row, _)| Some((row, row.summary?))) else {
         return format!("{title}: nothing to rank");
     };
     let share = super::cells::share(&summary, cell.limit.as_ref());
@@ -158,6 +160,9 @@ mod tests {
         assert_eq!(text.lines().next(), Some(sentence));
         assert!(text.contains("squares to 64") && text.contains("80 %, 1.25x faer"), "{text}");
         assert!(text.contains("Doubtful:\n- the data are synthetic, not MNIST\n"), "{text}");
+        assert!(!text.contains("cold"), "{text}");
+        let cold = first_screen(&Report { cold: true, ..fixed() });
+        assert!(cold.contains("\nEvery call began with cold caches"), "{cold}");
         let markdown = first_screen_markdown(&fixed());
         assert!(
             markdown.starts_with("**Link matmul: ") && markdown.contains("| squares to 64 |"),
