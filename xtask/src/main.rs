@@ -54,7 +54,7 @@ enum Task {
         #[command(flatten)]
         blas: Linked,
         #[command(flatten)]
-        options: options::Bench,
+        options: Box<options::Bench>,
     },
     /// Compare two runs of bench: what is faster, what is slower, what cannot be told
     Compare(compare::Options),

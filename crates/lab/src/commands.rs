@@ -30,7 +30,7 @@ struct Cli {
 enum Command {
     /// Measure every kernel, after checking it
     #[command(after_help = Bench::EXIT_STATUS)]
-    Bench(Bench),
+    Bench(Box<Bench>),
     /// Check every kernel against the conformance kit
     Conform(Conform),
     /// Climb the lesson's ladder, from three loops to the BLAS

@@ -92,6 +92,48 @@ fn threaded_kernels_are_called_from_outside_and_from_inside() {
     assert!(text(&out.stdout).contains("Every call began with cold caches"), "{}", text(&out.stdout));
 }
 
+/// What MATMUL_TRACE wrote is measured in the types that it names, and weighted.
+#[test]
+fn a_trace_and_a_list_are_files_of_shapes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shapes");
+    let line = |m: usize, dtype: &str, seconds: f64| {
+        format!(
+            "{{\"m\":{m},\"k\":3,\"n\":4,\"a\":\"t\",\"b\":\"n\",\"batch\":2,\"dtype\":\"{dtype}\",\"calls\":5,\"seconds\":{seconds}}}\n"
+        )
+    };
+    fs::write(&file, line(9, "f64", 0.25) + &line(7, "f32", 0.75)).unwrap();
+    let cells = |option: &str| {
+        let common = ["--kernels", "matmul,gemm", "--skip-conform", option, file.to_str().unwrap()];
+        let out = bench(dir.path(), &common);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let report = json(&dir.path().join("report.json"));
+        assert_eq!(validate::faults(&report), [""; 0]);
+        let cells = report["cells"].as_array().unwrap().iter();
+        let name = |cell: &Value| format!("{} {}", cell["shape"]["name"], cell["dtype"]).replace('"', "");
+        (cells.map(name).collect::<Vec<_>>(), text(&out.stdout))
+    };
+    let (measured, screen) = cells("--trace");
+    assert_eq!(measured, ["2x(7x3x4)/tn f32", "2x(9x3x4)/tn f64"]);
+    assert!(screen.contains("2x(7x3x4)/tn f32  75 %      5  ") && screen.contains("weighted"), "{screen}");
+
+    fs::write(&file, "5 6 7 tb # a comment\n8\n").unwrap();
+    let (measured, screen) = cells("--shapes-file");
+    assert_eq!(measured, ["5x6x7/nt f32", "8x8x8 f32", "5x6x7/nt f64", "8x8x8 f64"]);
+    assert!(!screen.contains("weighted"), "{screen}");
+
+    for (option, content, words) in [
+        ("--shapes-file", "5 6 7\n5 6\n", "shapes: line 2: expected `M K N"),
+        ("--shapes-file", "# nothing\n", "shapes: expected at least one shape, found none"),
+        ("--trace", "5 6 7\n", "shapes: line 1: expected what MATMUL_TRACE writes, found \"5 6 7\""),
+    ] {
+        fs::write(&file, content).unwrap();
+        let out = bench(dir.path(), &[option, file.to_str().unwrap()]);
+        assert_eq!(out.status.code(), Some(2));
+        assert!(text(&out.stderr).contains(words), "{}", text(&out.stderr));
+    }
+}
+
 /// Whether the machine is quiet enough to say it or not: the status is what the counts say.
 #[test]
 fn a_baseline_that_was_faster_is_a_regression_if_it_can_be_told() {

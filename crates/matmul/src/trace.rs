@@ -57,7 +57,7 @@ impl<K> Traced<K> {
 
     /// Runs `f` and takes its product down.
     #[cold]
-    fn traced<T: Element>(&self, log: &Arc<Log>, key: Key, f: impl FnOnce()) {
+    fn traced(&self, log: &Arc<Log>, key: Key, f: impl FnOnce()) {
         let start = Instant::now();
         f();
         log.add(key, start.elapsed());
@@ -105,7 +105,7 @@ impl<T: Element, K: Kernel<T>> Kernel<T> for Traced<K> {
     fn run(&self, problem: Problem<'_, T>) {
         match &self.log {
             None => self.kernel.run(problem),
-            Some(log) => self.traced::<T>(log, Key::of(&problem, 1), || self.kernel.run(problem)),
+            Some(log) => self.traced(log, Key::of(&problem, 1), || self.kernel.run(problem)),
         }
     }
 
@@ -114,7 +114,7 @@ impl<T: Element, K: Kernel<T>> Kernel<T> for Traced<K> {
         let count = batch.len();
         match self.log.as_ref().zip(batch.first().map(|first| Key::of(&first, count))) {
             None => self.kernel.run_batch(batch),
-            Some((log, key)) => self.traced::<T>(log, key, || self.kernel.run_batch(batch)),
+            Some((log, key)) => self.traced(log, key, || self.kernel.run_batch(batch)),
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn fixed() -> Report {
         seed: 1,
         rounds: 4,
         cold: false,
+        trace: Vec::new(),
         partial: None,
         data: "synthetic".into(),
         machine: Machine { cpu: "a CPU".into(), ..Machine::default() },

@@ -9,7 +9,7 @@ mod style;
 mod svg;
 mod text;
 
-use crate::render::{first_screen_parts, limits_table, machine_lines};
+use crate::render::{first_screen_parts, limits_table, machine_lines, traced_table};
 use crate::schema::{Cell, Report, Setting};
 use text::{escape, table};
 
@@ -33,6 +33,7 @@ fn first(report: &Report) -> String {
         html += &format!("<p class=\"lead\">{}</p>\n{}", escape(first), list(rest));
     }
     html += &table(&classes, "Ours on each class of shapes");
+    html += &table(&traced_table(report), "What the traced program multiplies");
     if !doubts.is_empty() {
         html += &format!("<h2>Doubtful</h2>\n{}", list(&doubts));
     }

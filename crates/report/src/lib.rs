@@ -8,6 +8,7 @@
 //! Nothing here measures, starts a process or touches a file.
 #![forbid(unsafe_code)]
 
+mod asked;
 mod class;
 pub mod compare;
 mod dtype;
@@ -31,6 +32,7 @@ mod screen;
 mod shape;
 pub mod stats;
 
+pub use asked::{Asked, LineError, LineFault, from_list, from_trace};
 pub use class::Class;
 pub use dtype::{Dtype, UnknownDtype};
 pub use files::files;

@@ -15,7 +15,7 @@ pub use checks::checks_table;
 pub use comparison::comparison;
 pub(crate) use csv::csv;
 pub use markdown::{machine_lines, markdown};
-pub(crate) use screen::parts as first_screen_parts;
 pub use screen::{cell_line, first_screen};
+pub(crate) use screen::{parts as first_screen_parts, traced as traced_table};
 pub use table::Table;
 pub use tables::{failures_table, limits_table};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::asked::Asked;
 use crate::dtype::Dtype;
 use crate::machine::Machine;
 use crate::owner::Owner;
@@ -30,6 +31,9 @@ pub struct Report {
     /// Whether A, B and C were in no cache when a call began.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cold: bool,
+    /// What the shapes were taken from a trace for: their weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Asked>,
     /// What ended the run before its last cell, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<String>,

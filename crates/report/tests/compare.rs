@@ -32,6 +32,7 @@ fn empty() -> Report {
         seed: 1,
         rounds: 24,
         cold: false,
+        trace: Vec::new(),
         partial: None,
         data: String::new(),
         machine: Machine::default(),

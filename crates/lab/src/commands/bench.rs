@@ -37,7 +37,11 @@ pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
         claim(&options.out)?;
     }
     let libraries = trial::libraries(&options.blas_lib, patience(options))?;
-    let chosen = Chosen { names: options.kernels.clone(), filter: options.filter.clone() };
+    let chosen = Chosen {
+        names: options.kernels.clone(),
+        filter: options.filter.clone(),
+        cells: options.trace()?.0.into_iter().map(|asked| (asked.shape, asked.dtype)).collect(),
+    };
     chosen.check(&registry::names(&libraries))?;
     let (threads, baseline) = (options.thread_counts()?, options.baseline()?);
     if options.list {
@@ -82,7 +86,9 @@ fn request(
     let (shapes, too_large) = that_fit(options, options.shapes()?)?;
     let mnist = images(options, &shapes)?;
     let mut report = empty_report(options, detect(), mnist.as_ref());
-    report.notes.extend(too_large);
+    let (trace, untraced) = options.trace()?;
+    report.trace = trace;
+    report.notes.extend(too_large.into_iter().chain(untraced));
     report.notes.extend(one_cpu(options, &report.machine));
     report.notes.extend(several_pools(threads));
     report.notes.iter().for_each(|note| tell!("note: {note}"));
@@ -172,9 +178,11 @@ fn asked(options: &Bench, threads: &[usize]) -> String {
         |items: &[&dyn ToString]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",");
     let quick = if options.quick { ", quick" } else { "" };
     let cold = if options.cold { ", cold" } else { "" };
+    let files = [&options.shapes_file, &options.trace].into_iter().flatten();
+    let files: String = files.map(|path| format!(", of {}", path.display())).collect();
     let filter = options.filter.as_ref().map_or_else(String::new, |regex| format!(", filter {regex}"));
     format!(
-        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{filter}{quick}{cold}",
+        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{files}{filter}{quick}{cold}",
         list("kernels", &options.kernels),
         list("shapes", &options.shapes),
         words(&options.dtype.iter().map(|dtype| dtype as &dyn ToString).collect::<Vec<_>>()),
@@ -195,7 +203,7 @@ fn that_fit(options: &Bench, shapes: Vec<Shape>) -> Result<(Vec<Shape>, Vec<Stri
     };
     let (large, fit): (Vec<_>, Vec<_>) = shapes.into_iter().partition(|shape| excess(shape).is_some());
     match large.iter().find_map(excess) {
-        Some(error) if !options.shapes.is_empty() => Err(error),
+        Some(error) if options.names_shapes() => Err(error),
         _ => Ok((fit, large.iter().filter_map(excess).map(|error| error.to_string()).collect())),
     }
 }
@@ -260,6 +268,7 @@ fn empty_report(options: &Bench, machine: Machine, mnist: Option<&Mnist>) -> Rep
         seed: options.seed,
         rounds: options.rounds,
         cold: options.cold,
+        trace: Vec::new(),
         partial: None,
         data: mnist.map_or_else(|| "seeded normal, no MNIST shape".into(), Mnist::describe),
         machine,
