@@ -30,7 +30,7 @@ const QUICK: Duration = Duration::from_secs(50);
 pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
     let started = Instant::now();
     if let Some(path) = &options.render {
-        terminal::out(format_args!("{}", redraw(path, None)?));
+        terminal::out(format_args!("{}", redraw(path, None, &options.formats)?));
         return Ok(true);
     }
     if !options.list {
@@ -288,6 +288,9 @@ fn write(report: &Report, options: &Bench) -> Result<(), Error> {
     }
     for (name, text) in files(report) {
         output::write(&options.out.join(name), &text)?;
+    }
+    for (path, text) in options.formats.files(report) {
+        output::write(path, &text)?;
     }
     let json = options.out.join("report.json");
     output::write(&json, &serde_json::to_string(report)?)?;

@@ -7,6 +7,7 @@ use regex_lite::Regex;
 use super::compare::{Against, Baseline};
 use super::data::Data;
 use super::error::OptionsError;
+use super::formats::Formats;
 use super::values::{PATIENCE, dtypes, rounds, seconds};
 use crate::catalogue::names;
 use crate::machine::affinity;
@@ -76,6 +77,9 @@ pub struct Bench {
     /// What it is compared with.
     #[command(flatten)]
     pub against: Against,
+    /// Other files.
+    #[command(flatten)]
+    pub formats: Formats,
     /// Do not run the conformance kit first; each timed result is checked all the same
     #[arg(long)]
     pub skip_conform: bool,
