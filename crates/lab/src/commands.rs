@@ -2,6 +2,7 @@
 
 mod bench;
 mod blocking;
+mod calls;
 mod conform;
 mod lesson;
 mod publish;
@@ -37,6 +38,9 @@ enum Command {
     Lesson(Lesson),
     /// Print the caches of this machine and the block sizes of each kernel
     Blocking,
+    /// Make some calls of a kernel, for a tool that counts what they take
+    #[command(hide = true)]
+    Calls(calls::Options),
     /// Run one kernel for a parent process
     #[command(hide = true)]
     Worker(worker::Options),
@@ -56,6 +60,7 @@ pub fn run() -> ExitCode {
             blocking::run();
             Ok(true)
         }
+        Command::Calls(options) => calls::run(&options).map(|()| true),
         Command::Worker(options) => serve::serve(&options).map(|()| true),
         Command::Apart(options) => apart::serve(&options).map(|()| true),
     };

@@ -6,6 +6,7 @@ use matmul_report::{Journal, Report, files, render};
 use super::compare::read;
 use super::error::OptionsError;
 use super::formats::Formats;
+use super::out::claim;
 
 /// Draws an earlier run again, from its report.json or from what its journal has of it, into `out` or the folder of the
 /// file. Returns the first screen.
@@ -18,6 +19,7 @@ pub fn redraw(path: &Path, out: Option<&Path>, formats: &Formats) -> Result<Stri
         false => read(path)?,
     };
     let out = out.or(path.parent()).unwrap_or(Path::new("."));
+    claim(out)?;
     let write = |path: &Path, text: String| {
         let dir = path.display().to_string();
         fs::write(path, text).map_err(|err| OptionsError::Out { dir, why: err.to_string() })
