@@ -222,7 +222,8 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
 fn bench(blas: Linked, options: &options::Bench, given: &ArgMatches) -> Result<u8, Error> {
     if let Some(path) = &options.render {
         let out = folders::is_named(given, "out").then_some(options.out.as_path());
-        terminal::out(format_args!("{}", options::redraw(path, out, &options.formats)?));
+        let screen = options::redraw(path, out, &options.formats)?;
+        terminal::out(format_args!("{}", terminal::fitted(&screen)));
         return Ok(0);
     }
     options.check()?;

@@ -30,7 +30,7 @@ const QUICK: Duration = Duration::from_secs(50);
 pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
     let started = Instant::now();
     if let Some(path) = &options.render {
-        terminal::out(format_args!("{}", redraw(path, None, &options.formats)?));
+        terminal::out(format_args!("{}", terminal::fitted(&redraw(path, None, &options.formats)?)));
         return Ok(true);
     }
     if !options.list {
@@ -296,7 +296,7 @@ fn write(report: &Report, options: &Bench) -> Result<(), Error> {
     output::write(&json, &serde_json::to_string(report)?)?;
     say!(
         "\n{}\n{} and beside it report.md, report.html and report.csv, {:.0} s",
-        render::first_screen(report),
+        terminal::fitted(&render::first_screen(report)),
         json.display(),
         report.seconds
     );
