@@ -54,7 +54,8 @@ pub fn google_benchmark(report: &Report) -> String {
             benchmarks.push(entry);
         }
     }
-    pretty(&json!({ "context": context, "benchmarks": benchmarks }))
+    // In one line: a run has some ten thousand repetitions.
+    format!("{}\n", json!({ "context": context, "benchmarks": benchmarks }))
 }
 
 /// Bencher's metric format: of each row the latency in nanoseconds and GFLOP/s, medians between their quartiles.
@@ -70,11 +71,7 @@ pub fn bencher(report: &Report) -> String {
         });
         metrics.insert(name(cell, row), row_metrics);
     }
-    pretty(&Value::Object(metrics))
-}
-
-fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
+    format!("{:#}\n", Value::Object(metrics))
 }
 
 /// Seconds since 1970 as `2023-11-14T22:13:20+00:00`, by the civil calendar (Hinnant, days_from_civil and back).
