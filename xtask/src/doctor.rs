@@ -1,14 +1,14 @@
 //! `cargo xtask doctor`: what this machine and checkout have, what is doubtful, and the command that mends it.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use matmul_lab::terminal;
 use matmul_report::{Machine, machine_doubts};
 use matmul_simd::Isa;
 
-use crate::folders::root;
+use crate::folders::{root, target};
 use crate::{Error, blas};
 
 /// How it is printed.
@@ -42,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
     }));
     findings.extend([openblas(), data()]);
     findings.extend(TOOLS.iter().map(Tool::look));
+    findings.extend(EMULATORS.map(emulator));
     let text = if options.json {
         serde_json::to_string_pretty(&findings).map_err(Error::Json)? + "\n"
     } else {
@@ -120,6 +121,25 @@ fn data() -> Finding {
         mend: Some("cargo xtask data".into()),
         ..fact("MNIST", String::new())
     }
+}
+
+/// Emulators, and the task that fetches each by itself, to below `target/cross`.
+const EMULATORS: [(&str, &str, &str); 3] = [
+    ("NEON", "qemu-aarch64-static", "cargo xtask conform --target aarch64-unknown-linux-gnu"),
+    ("big-endian", "qemu-s390x-static", "cargo xtask conform --target s390x-unknown-linux-gnu"),
+    ("AVX-512", "bochs-bin", "cargo xtask conform --isa avx512 --emulate"),
+];
+
+/// What can be checked that this machine is not. One that is not there is no doubt: its task brings it.
+fn emulator((what, program, task): (&'static str, &str, &str)) -> Finding {
+    let cross = target().unwrap_or_else(|_| root().join("target")).join("cross/root");
+    let places = [cross, PathBuf::from("/")].map(|root| root.join("usr/bin").join(program));
+    let found = match places.iter().find(|place| place.exists()) {
+        Some(place) => format!("{what} in {}", place.display()),
+        None => format!("{what}: no {program} yet, fetched by"),
+    };
+    let mend = places.iter().all(|place| !place.exists()).then(|| task.to_owned());
+    Finding { mend, ..fact("emulator", found) }
 }
 
 /// A program that some task needs.

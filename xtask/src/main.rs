@@ -14,6 +14,7 @@ mod conform;
 mod cross;
 mod doctor;
 mod folders;
+mod instructions;
 mod packages;
 mod plan;
 mod size;
@@ -54,7 +55,7 @@ enum Task {
         #[command(flatten)]
         blas: Linked,
         #[command(flatten)]
-        options: options::Bench,
+        options: Box<options::Bench>,
     },
     /// Compare two runs of bench: what is faster, what is slower, what cannot be told
     Compare(compare::Options),
@@ -69,6 +70,8 @@ enum Task {
     },
     /// What this machine and checkout have, what is doubtful, and what mends it
     Doctor(doctor::Options),
+    /// Count the instructions of some products with valgrind: for machines on which times say nothing
+    Instructions(instructions::Options),
     /// Climb the lesson's ladder, from three loops to BLAS
     Lesson {
         #[command(flatten)]
@@ -147,6 +150,8 @@ enum Error {
     Require { found: String, expected: String },
     #[error("no function of matmul-simd has {kernel:?} in its name; those with FMAs are:\n{known}")]
     NoSuchKernel { kernel: String, known: String },
+    #[error("expected a count from valgrind, found {found:?}")]
+    Instructions { found: String },
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
@@ -191,6 +196,7 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
             let args = forwarded(given, env::args_os())?;
             lab("conform", &Blas::decide(blas.blas, names::wants_blas(&options.kernels))?, args)
         }
+        Task::Instructions(options) => instructions::run(&options),
         Task::Lesson { blas, options } => {
             let args = forwarded(given, env::args_os())?;
             lab("lesson", &Blas::decide(blas.blas, !options.data.offline)?, args)
@@ -216,7 +222,8 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
 fn bench(blas: Linked, options: &options::Bench, given: &ArgMatches) -> Result<u8, Error> {
     if let Some(path) = &options.render {
         let out = folders::is_named(given, "out").then_some(options.out.as_path());
-        terminal::out(format_args!("{}", options::redraw(path, out)?));
+        let screen = options::redraw(path, out, &options.formats)?;
+        terminal::out(format_args!("{}", terminal::fitted(&screen)));
         return Ok(0);
     }
     options.check()?;

@@ -21,6 +21,8 @@ fn every_doubt_has_its_line_and_its_command() {
         "! BLAS          pkg-config finds no OpenBLAS: its row is missing from every table\n                `apt-get install",
         "! C compiler    missing:",
         "  CPU           ",
+        "  emulator      NEON",
+        "  emulator      AVX-512",
         "  instructions  ",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

@@ -2,6 +2,7 @@
 
 mod bench;
 mod blocking;
+mod calls;
 mod conform;
 mod lesson;
 mod publish;
@@ -30,13 +31,16 @@ struct Cli {
 enum Command {
     /// Measure every kernel, after checking it
     #[command(after_help = Bench::EXIT_STATUS)]
-    Bench(Bench),
+    Bench(Box<Bench>),
     /// Check every kernel against the conformance kit
     Conform(Conform),
     /// Climb the lesson's ladder, from three loops to the BLAS
     Lesson(Lesson),
     /// Print the caches of this machine and the block sizes of each kernel
     Blocking,
+    /// Make some calls of a kernel, for a tool that counts what they take
+    #[command(hide = true)]
+    Calls(calls::Options),
     /// Run one kernel for a parent process
     #[command(hide = true)]
     Worker(worker::Options),
@@ -56,6 +60,7 @@ pub fn run() -> ExitCode {
             blocking::run();
             Ok(true)
         }
+        Command::Calls(options) => calls::run(&options).map(|()| true),
         Command::Worker(options) => serve::serve(&options).map(|()| true),
         Command::Apart(options) => apart::serve(&options).map(|()| true),
     };

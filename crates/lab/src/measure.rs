@@ -2,6 +2,7 @@
 
 pub(crate) mod bandwidth;
 pub(crate) mod cell;
+pub(crate) mod cold;
 pub(crate) mod conformance;
 pub(crate) mod gauge;
 pub(crate) mod memory;

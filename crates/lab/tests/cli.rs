@@ -24,7 +24,7 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     let out = bench(dir.path(), &args);
     assert!(out.status.success(), "{}", text(&out.stderr));
     let report = json(&dir.path().join("report.json"));
-    assert_eq!((report["schema"].as_u64(), validate::faults(&report)), (Some(2), Vec::new()));
+    assert_eq!((report["schema"].as_u64(), validate::faults(&report)), (Some(3), Vec::new()));
     let cells = report["cells"].as_array().unwrap();
     let names: Vec<&str> = cells.iter().map(|c| c["shape"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["16x16x16", "3x5x7"]);
@@ -35,7 +35,7 @@ fn bench_writes_a_report_of_what_was_asked_for() {
         for row in rows {
             assert_eq!(row["check"]["passed"], true, "{row}");
             // Up to three rounds: on a busy machine a kernel that has used more than its share sits some out.
-            let samples = row["samples"].as_array().unwrap().len();
+            let samples = row["samples"]["time"].as_array().unwrap().len();
             assert!((1..=3).contains(&samples), "{samples} samples");
             assert!(row["summary"]["all"]["max"].as_f64().unwrap() > 0.0);
             assert!(row["summary"]["times_naive"].as_f64().unwrap() > 0.0);
@@ -47,6 +47,93 @@ fn bench_writes_a_report_of_what_was_asked_for() {
     assert!(markdown.contains("## 3x5x7 f64, 1 thread") && text(&out.stdout).contains("naive-loops"));
 }
 
+/// Users call from a thread that is not of the pool; what has no pool of rayon's does not say where it was called from.
+#[test]
+fn threaded_kernels_are_called_from_outside_and_from_inside() {
+    if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
+        println!("SKIPPED: two threads, because this process may use one CPU");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let shapes =
+        ["--shapes", "16,128", "--dtype", "f32", "--kernels", "matmul,parallel,faer", "--skip-conform"];
+    let out = common::output(
+        lab()
+            .args(["bench", "--rounds", "3", "--threads", "1,2", "--cold", "--out"])
+            .arg(dir.path())
+            .args(shapes),
+    );
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!((&report["cold"], validate::faults(&report)), (&true.into(), Vec::new()));
+    let rows = |cell: &Value| -> Vec<String> {
+        let rows = cell["rows"].as_array().unwrap().iter();
+        let passed = rows
+            .inspect(|row| assert_eq!((&row["check"]["passed"], &row["calls"]), (&true.into(), &1.into())));
+        passed
+            .map(|row| {
+                format!("{} {}", row["kernel"].as_str().unwrap(), row["called"].as_str().unwrap_or("-"))
+            })
+            .collect()
+    };
+    let both = [
+        "parallel outside",
+        "matmul outside",
+        "faer outside",
+        "parallel inside",
+        "matmul inside",
+        "faer inside",
+    ];
+    for cell in report["cells"].as_array().unwrap() {
+        let expected: &[&str] = if cell["threads"] == 1 { &["matmul -", "faer -"] } else { &both };
+        assert_eq!(rows(cell), expected);
+        assert_eq!(cell["limit"]["level"], "DRAM");
+    }
+    assert!(text(&out.stdout).contains("Every call began with cold caches"), "{}", text(&out.stdout));
+}
+
+/// What MATMUL_TRACE wrote is measured in the types that it names, and weighted.
+#[test]
+fn a_trace_and_a_list_are_files_of_shapes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shapes");
+    let line = |m: usize, dtype: &str, seconds: f64| {
+        format!(
+            "{{\"m\":{m},\"k\":3,\"n\":4,\"a\":\"t\",\"b\":\"n\",\"batch\":2,\"dtype\":\"{dtype}\",\"calls\":5,\"seconds\":{seconds}}}\n"
+        )
+    };
+    fs::write(&file, line(9, "f64", 0.25) + &line(7, "f32", 0.75)).unwrap();
+    let cells = |option: &str| {
+        let common = ["--kernels", "matmul,gemm", "--skip-conform", option, file.to_str().unwrap()];
+        let out = bench(dir.path(), &common);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let report = json(&dir.path().join("report.json"));
+        assert_eq!(validate::faults(&report), [""; 0]);
+        let cells = report["cells"].as_array().unwrap().iter();
+        let name = |cell: &Value| format!("{} {}", cell["shape"]["name"], cell["dtype"]).replace('"', "");
+        (cells.map(name).collect::<Vec<_>>(), text(&out.stdout))
+    };
+    let (measured, screen) = cells("--trace");
+    assert_eq!(measured, ["2x(7x3x4)/tn f32", "2x(9x3x4)/tn f64"]);
+    assert!(screen.contains("2x(7x3x4)/tn f32  75 %      5  ") && screen.contains("weighted"), "{screen}");
+
+    fs::write(&file, "5 6 7 tb # a comment\n8\n").unwrap();
+    let (measured, screen) = cells("--shapes-file");
+    assert_eq!(measured, ["5x6x7/nt f32", "8x8x8 f32", "5x6x7/nt f64", "8x8x8 f64"]);
+    assert!(!screen.contains("weighted"), "{screen}");
+
+    for (option, content, words) in [
+        ("--shapes-file", "5 6 7\n5 6\n", "shapes: line 2: expected `M K N"),
+        ("--shapes-file", "# nothing\n", "shapes: expected at least one shape, found none"),
+        ("--trace", "5 6 7\n", "shapes: line 1: expected what MATMUL_TRACE writes, found \"5 6 7\""),
+    ] {
+        fs::write(&file, content).unwrap();
+        let out = bench(dir.path(), &[option, file.to_str().unwrap()]);
+        assert_eq!(out.status.code(), Some(2));
+        assert!(text(&out.stderr).contains(words), "{}", text(&out.stderr));
+    }
+}
+
 /// Whether the machine is quiet enough to say it or not: the status is what the counts say.
 #[test]
 fn a_baseline_that_was_faster_is_a_regression_if_it_can_be_told() {
@@ -55,14 +142,18 @@ fn a_baseline_that_was_faster_is_a_regression_if_it_can_be_told() {
     assert!(bench(dir.path(), &args).status.success());
     let (path, mut report) = (dir.path().join("baseline.json"), json(&dir.path().join("report.json")));
     for cell in report["cells"].as_array_mut().unwrap() {
-        let samples = cell["rows"][0]["samples"].as_array_mut().unwrap();
-        let first = samples[0].clone();
-        samples.resize(20, first);
-        for sample in samples {
-            let canary = sample["canary"][0].clone();
-            sample["seconds"] = (sample["seconds"].as_f64().unwrap() / 10.0).into();
-            (sample["canary"][1], sample["switched"]) = (canary, 0.into());
+        // Twenty times the first sample, ten times as fast.
+        let samples = &mut cell["rows"][0]["samples"];
+        samples["places"][0] = (samples["places"][0].as_u64().unwrap() + 1).into();
+        for (column, value) in
+            [("time", samples["time"][0].clone()), ("canary", samples["canary"][0].clone())]
+        {
+            samples[column] = vec![value; 20].into();
         }
+        samples["drift"] = vec![0; 20].into();
+        ["round", "switched"]
+            .iter()
+            .for_each(|column| drop(samples.as_object_mut().unwrap().remove(*column)));
     }
     fs::write(&path, report.to_string()).unwrap();
     let mut command = lab();

@@ -21,6 +21,7 @@
 //! [`release_memory`] frees it.
 
 mod packed;
+mod trace;
 
 pub use matmul_blocked::{Bias, Epilogue, Identity, release_memory};
 pub use matmul_core::{
@@ -31,6 +32,7 @@ pub use matmul_core::{
 pub use matmul_parallel::{Parallel, Rayon};
 pub use matmul_simd::{Isa, Simd};
 pub use packed::PackedB;
+pub use trace::Traced;
 
 use std::sync::OnceLock;
 
@@ -40,9 +42,9 @@ type Best = Parallel;
 type Best = Simd;
 
 #[inline]
-fn chosen() -> &'static Best {
-    static BEST: OnceLock<Best> = OnceLock::new();
-    BEST.get_or_init(Best::new)
+fn chosen() -> &'static Traced<Best> {
+    static BEST: OnceLock<Traced<Best>> = OnceLock::new();
+    BEST.get_or_init(|| Traced::from_env(Best::new()))
 }
 
 /// The engines of the best kernel, unless it is unavailable.

@@ -174,6 +174,7 @@ fn doubts(baseline: &Report, new: &Report) -> Vec<String> {
             ("flags", m.rustflags.clone()),
             ("environment", m.environment.join(" ")),
             ("data", report.data.clone()),
+            ("caches", if report.cold { "cold" } else { "warm" }.into()),
         ]
     };
     let pairs = facts(baseline).into_iter().zip(facts(new)).filter(|(was, is)| was != is);

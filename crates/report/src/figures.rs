@@ -73,6 +73,9 @@ impl Report {
             .iter()
             .find(|s| s.dtype == cell.dtype && s.threads == cell.threads)
             .map_or(&[][..], |s| &s.levels);
+        // With cold caches the operands are in memory, however small they are.
+        let in_memory = levels.iter().position(|level| level.capacity == 0).filter(|_| self.cold);
+        let levels = &levels[in_memory.unwrap_or(0)..];
         let bytes = cell.shape.bytes(cell.dtype);
         let fastest = cell.rows.iter().filter_map(Row::best).fold(0.0, f64::max);
         let limit = roofline::limit(cell.shape.flops(), bytes, peak, levels).against(fastest);
@@ -96,10 +99,14 @@ impl Report {
             .iter()
             .find(|c| c.threads == 1 && c.dtype == cell.dtype && c.shape == cell.shape)
             .and_then(|c| c.rows.iter().find(|r| r.kernel == NAIVE)?.best());
-        let peers = cell.rows.iter().filter(|r| r.owner != Owner::Own);
-        let peer =
-            peers.filter_map(Row::best).fold(None, |best: Option<f64>, x| Some(best.map_or(x, |b| b.max(x))));
-        for row in &mut self.cells[index].rows {
+        // Like with like: a peer from inside of the pool against ours from there.
+        let peer = |aside: bool| {
+            let peers = cell.rows.iter().filter(|r| r.owner != Owner::Own);
+            let called = peers.filter(|r| r.called.is_none() || cell.is_aside(r) == aside);
+            called.filter_map(Row::best).reduce(f64::max)
+        };
+        let peers = cell.rows.iter().map(|row| peer(cell.is_aside(row))).collect::<Vec<_>>();
+        for (row, peer) in self.cells[index].rows.iter_mut().zip(peers) {
             if let (Some(best), Some(summary)) = (row.best(), &mut row.summary) {
                 summary.times_naive = naive.map(|naive| best / naive);
                 summary.times_peer = peer.map(|peer| best / peer);
@@ -207,11 +214,59 @@ mod tests {
     }
 
     #[test]
+    fn with_cold_caches_memory_is_the_limit() {
+        let mut report = fixed();
+        let memory = crate::Level { name: "DRAM".into(), capacity: 0, buffer: 1 << 20, samples: vec![10.0] };
+        report.settings[0].levels.push(memory);
+        report.finish();
+        assert_eq!(report.cells[0].limit.as_ref().unwrap().level, "L1");
+        report.cold = true;
+        report.finish();
+        let limit = report.cells[0].limit.as_ref().unwrap();
+        // 250 kflop for 30 kB at 10 GB/s.
+        assert_eq!((limit.level.as_str(), limit.memory_bound), ("DRAM", true));
+        close(limit.gflops, 250.0 / 3.0);
+    }
+
+    /// A call from outside of the pool is what is ranked, and each is compared with its like.
+    #[test]
+    fn a_row_from_inside_of_the_pool_stands_aside() {
+        use crate::schema::Called;
+        let mut report = fixed();
+        report.cells[0].threads = 2;
+        report.settings[0].threads = 2;
+        let rows = &mut report.cells[0].rows;
+        for index in [2, 3] {
+            rows[index].called = Some(Called::Outside);
+            let mut inside = rows[index].clone();
+            inside.called = Some(Called::Inside);
+            // Twice as fast from there, ours; faer four times.
+            inside.samples.iter_mut().for_each(|s| s.seconds /= if index == 2 { 2.0 } else { 4.0 });
+            rows.push(inside);
+        }
+        report.finish();
+        let cell = &report.cells[0];
+        assert_eq!(
+            cell.fastest().map(|(row, best)| (row.label(), best.round())),
+            Some(("simd".into(), 100.0))
+        );
+        let labels = ["simd", "faer", "simd (inside)", "faer (inside)"];
+        for (label, times) in labels.into_iter().zip([1.25, 1.0, 0.625, 1.0]) {
+            let row = cell.rows.iter().find(|row| row.label() == label).unwrap();
+            close(row.summary.unwrap().times_peer.unwrap(), times);
+        }
+        // Without the others they are all there is.
+        report.cells[0].rows.drain(2..4);
+        report.finish();
+        assert_eq!(report.cells[0].fastest().map(|(row, _)| row.label()), Some("faer (inside)".into()));
+    }
+
+    #[test]
     fn json_round_trips() {
         let report = fixed();
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
-        assert!(json.starts_with("{\"schema\":2,"));
+        assert!(json.starts_with("{\"schema\":3,"));
         assert!(json.contains(r#"{"state":"skipped","why":"would take 17 s"}"#));
     }
 }

@@ -5,12 +5,14 @@
 //! enough for the architectures that it is built for.
 
 mod charts;
+mod heat;
 mod style;
 mod svg;
 mod text;
 
-use crate::render::{first_screen_parts, limits_table, machine_lines};
+use crate::render::{first_screen_parts, limits_table, machine_lines, traced_table};
 use crate::schema::{Cell, Report, Setting};
+use heat::{Heat, Of};
 use text::{escape, table};
 
 /// `report.html`.
@@ -33,6 +35,7 @@ fn first(report: &Report) -> String {
         html += &format!("<p class=\"lead\">{}</p>\n{}", escape(first), list(rest));
     }
     html += &table(&classes, "Ours on each class of shapes");
+    html += &table(&traced_table(report), "What the traced program multiplies");
     if !doubts.is_empty() {
         html += &format!("<h2>Doubtful</h2>\n{}", list(&doubts));
     }
@@ -49,20 +52,37 @@ fn list(items: &[String]) -> String {
 
 /// The charts of a setting.
 fn section(report: &Report, setting: &Setting) -> String {
-    let cells: Vec<&Cell> = report
-        .cells
-        .iter()
-        .filter(|cell| (cell.dtype, cell.threads) == (setting.dtype, setting.threads))
-        .collect();
-    let plural = if setting.threads == 1 { "" } else { "s" };
-    let title = format!("{}, {} thread{plural}", setting.dtype, setting.threads);
+    let (cells, title) = (cells_of(report, setting), title(setting));
     let peak = report.peak(setting.dtype, setting.threads);
-    let charts = [
-        charts::lines(&cells, peak, &title),
-        charts::roofline(&cells, setting, peak, &title),
-        charts::heat_map(&cells, &title),
+    let drawn = [charts::lines(&cells, peak, &title), charts::roofline(&cells, setting, peak, &title)];
+    let heat = [Of::Fastest, Of::Limit].map(|of| Heat::new(&cells, of, &title));
+    let mut html: String = drawn.into_iter().flatten().map(charts::Drawn::figure).collect();
+    html += &heat.iter().flatten().map(Heat::table).collect::<String>();
+    html += &charts::accuracy(&cells, &title);
+    format!("<section>\n<h2>{title}</h2>\n{html}</section>\n")
+}
+
+/// The charts of the first setting as files of their own: names and contents of those that there are.
+pub(crate) fn pictures(report: &Report) -> Vec<(&'static str, String)> {
+    let Some(setting) = report.settings.first() else { return Vec::new() };
+    let (cells, title) = (cells_of(report, setting), title(setting));
+    let peak = report.peak(setting.dtype, setting.threads);
+    let pictures = [
+        ("lines.svg", charts::lines(&cells, peak, &title).map(charts::Drawn::file)),
+        ("roofline.svg", charts::roofline(&cells, setting, peak, &title).map(charts::Drawn::file)),
+        ("heatmap.svg", Heat::new(&cells, Of::Fastest, &title).map(|heat| heat.file())),
     ];
-    format!("<section>\n<h2>{title}</h2>\n{}</section>\n", charts.concat())
+    pictures.into_iter().filter_map(|(name, picture)| Some((name, picture?))).collect()
+}
+
+fn cells_of<'a>(report: &'a Report, setting: &Setting) -> Vec<&'a Cell> {
+    let is_of = |cell: &&Cell| (cell.dtype, cell.threads) == (setting.dtype, setting.threads);
+    report.cells.iter().filter(is_of).collect()
+}
+
+fn title(setting: &Setting) -> String {
+    let plural = if setting.threads == 1 { "" } else { "s" };
+    format!("{}, {} thread{plural}", setting.dtype, setting.threads)
 }
 
 /// From three loops upwards, on the first product of the lesson that was measured.
@@ -121,7 +141,7 @@ mod tests {
     fn every_chart_has_marks_a_text_and_a_table() {
         let page = html(&fixed());
         let charts: Vec<&str> = page.split("<figure").skip(1).collect();
-        assert_eq!(charts.len(), 3);
+        assert_eq!(charts.len(), 4);
         for chart in charts {
             assert!(
                 chart.contains("role=\"img\" aria-label=\"") && chart.contains("data-says=\""),
@@ -129,6 +149,30 @@ mod tests {
             );
             assert!(chart.contains("<table>"), "{chart}");
         }
+    }
+
+    #[test]
+    fn pictures_stand_alone_and_have_the_same_marks() {
+        let report = fixed();
+        let (page, pictures) = (html(&report), pictures(&report));
+        let names: Vec<&str> = pictures.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["lines.svg", "roofline.svg", "heatmap.svg"]);
+        for (name, picture) in &pictures {
+            assert!(picture.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="), "{picture}");
+            assert!(
+                picture.contains("prefers-color-scheme: dark") && picture.contains("role=\"img\""),
+                "{name}"
+            );
+            let marks = picture.lines().filter(|line| line.contains("class=\"mark"));
+            assert!(marks.clone().all(|mark| page.contains(mark)), "{name}");
+            assert_eq!(marks.count() > 0, *name != "heatmap.svg");
+        }
+        assert!(
+            pictures[2].1.contains(">80</text>") && page.contains("what the machine allows"),
+            "{}",
+            pictures[2].1
+        );
+        assert_eq!(super::pictures(&Report { settings: Vec::new(), ..report }), []);
     }
 
     #[test]

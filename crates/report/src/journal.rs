@@ -74,7 +74,8 @@ impl Journal {
                 (_, None) => return Err(JournalError::NoRun),
             }
         }
-        let journal = journal.ok_or(JournalError::NoRun)?;
+        let mut journal = journal.ok_or(JournalError::NoRun)?;
+        journal.report.upgrade();
         Ok(Self { len, ..journal })
     }
 }

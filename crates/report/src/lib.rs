@@ -8,6 +8,7 @@
 //! Nothing here measures, starts a process or touches a file.
 #![forbid(unsafe_code)]
 
+mod asked;
 mod class;
 pub mod compare;
 mod dtype;
@@ -25,11 +26,13 @@ pub mod publish;
 mod record;
 pub mod render;
 mod roofline;
+mod samples;
 mod schema;
 mod screen;
 mod shape;
 pub mod stats;
 
+pub use asked::{Asked, LineError, LineFault, from_list, from_trace};
 pub use class::Class;
 pub use dtype::{Dtype, UnknownDtype};
 pub use files::files;
@@ -42,7 +45,7 @@ pub use owner::Owner;
 pub use record::{Checked, Record, RecordError};
 pub use roofline::{Level, Limit, limit};
 pub use schema::{
-    Cell, Check, Conformance, Outcome, Report, ReportError, Row, SCHEMA, Sample, Setting, Summary,
+    Called, Cell, Check, Conformance, Outcome, Report, ReportError, Row, SCHEMA, Sample, Setting, Summary,
 };
 pub use screen::{Doubt, machine_doubts};
 pub use shape::{Layout, Shape, Source};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::asked::Asked;
 use crate::dtype::Dtype;
 use crate::machine::Machine;
 use crate::owner::Owner;
@@ -10,7 +11,7 @@ use crate::shape::Shape;
 use crate::stats::{self, Quartiles};
 
 /// The version of the JSON; it grows when a field changes its meaning or goes.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,12 @@ pub struct Report {
     pub seed: u64,
     /// Most rounds of a cell.
     pub rounds: usize,
+    /// Whether A, B and C were in no cache when a call began.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cold: bool,
+    /// What the shapes were taken from a trace for: their weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Asked>,
     /// What ended the run before its last cell, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<String>,
@@ -102,6 +109,9 @@ pub struct Row {
     pub owner: Owner,
     /// What runs behind the name, if the name does not say it.
     pub detail: String,
+    /// Where it was called from, if that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<Called>,
     /// What became of it.
     pub outcome: Outcome,
     /// Whether the kernel failed the conformance kit or the check of this cell: shown, never ranked.
@@ -111,9 +121,20 @@ pub struct Row {
     /// Calls in each sample.
     pub calls: u64,
     /// The timed batches, in the order in which they were taken.
+    #[serde(with = "crate::samples")]
     pub samples: Vec<Sample>,
     /// Filled in by [`Report::finish`].
     pub summary: Option<Summary>,
+}
+
+/// Where a kernel whose threads are those of rayon's pool was called from. Other kernels do not care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Called {
+    /// From a thread of the pool: nobody has to be woken before the first part of the product.
+    Inside,
+    /// From any other, as a program's main thread is.
+    Outside,
 }
 
 /// What became of a row.
@@ -180,8 +201,8 @@ pub enum ReportError {
     /// It is no JSON, or lacks a field.
     #[error("no report.json: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of another version.
-    #[error("a report.json of version {found}, expected {expected}", expected = SCHEMA)]
+    /// It is of a version to come.
+    #[error("a report.json of version {found}, expected 1 to {expected}", expected = SCHEMA)]
     Schema {
         /// Its version.
         found: u32,
@@ -189,10 +210,10 @@ pub enum ReportError {
 }
 
 impl Report {
-    /// Reads one, and computes its figures where it has the samples.
+    /// Reads one of this version or an older one, and computes its figures where it has the samples.
     ///
     /// # Errors
-    /// [`ReportError`] if the text is none of this version.
+    /// [`ReportError`] if the text is none.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
         /// Looked at first: another version may lack any field.
         #[derive(Deserialize)]
@@ -200,14 +221,51 @@ impl Report {
             schema: u32,
         }
         let Version { schema: found } = serde_json::from_str(text)?;
-        if found != SCHEMA {
+        if !(1..=SCHEMA).contains(&found) {
             return Err(ReportError::Schema { found });
         }
         let mut report: Self = serde_json::from_str(text)?;
+        report.upgrade();
         if report.cells.iter().flat_map(|cell| &cell.rows).any(|row| !row.samples.is_empty()) {
             report.finish();
         }
         Ok(report)
+    }
+
+    /// Makes one of an older version one of this: until version 2 all calls came from inside of the pool, and none of
+    /// them said so.
+    pub(crate) fn upgrade(&mut self) {
+        self.schema = SCHEMA;
+        for cell in self.cells.iter_mut().filter(|cell| cell.threads > 1) {
+            for row in cell.rows.iter_mut().filter(|row| row.owner != Owner::Blas) {
+                row.called.get_or_insert(Called::Inside);
+            }
+        }
+    }
+}
+
+// Serde wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Cell {
+    /// The rows that may be ranked, with GFLOP/s of their fastest samples: called as users call, from outside of the
+    /// pool, where that was measured.
+    pub fn ranked(&self) -> impl Iterator<Item = (&Row, f64)> {
+        let rows = self.rows.iter().filter(|row| !self.is_aside(row));
+        rows.filter_map(|row| Some((row, row.best()?)))
+    }
+
+    /// The fastest of them.
+    pub fn fastest(&self) -> Option<(&Row, f64)> {
+        self.ranked().max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Whether a row was called from inside of the pool, in a cell that has others.
+    pub fn is_aside(&self, row: &Row) -> bool {
+        row.called == Some(Called::Inside) && self.rows.iter().any(|row| row.called == Some(Called::Outside))
     }
 }
 
@@ -220,6 +278,12 @@ impl Sample {
 }
 
 impl Row {
+    /// The kernel's name, and `(inside)` behind it if it was called from inside of the pool.
+    pub fn label(&self) -> String {
+        let inside = if self.called == Some(Called::Inside) { " (inside)" } else { "" };
+        format!("{}{inside}", self.kernel)
+    }
+
     /// GFLOP/s of the fastest sample; `None` for a row that may not be ranked.
     pub fn best(&self) -> Option<f64> {
         self.summary.filter(|_| !self.failed).map(|s| s.all.max)

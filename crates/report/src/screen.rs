@@ -62,10 +62,9 @@ pub(crate) struct Named<'a> {
 /// The rows of a cell that may be ranked, one for each code that can be linked: the public call for all of ours, since
 /// it is what it dispatches to, and the others by their names. Where it was not measured, ours by theirs.
 pub(crate) fn codes(cell: &Cell) -> Vec<Named<'_>> {
-    let ranked = || cell.rows.iter().filter_map(|row| Some((row, row.best()?)));
     let rank = |row: &Row| LINKED.iter().position(|name| *name == row.kernel);
-    let linked = ranked().filter(|(row, _)| rank(row).is_some()).min_by_key(|(row, _)| rank(row));
-    let others = ranked().filter(|(row, _)| linked.is_none() || row.owner != Owner::Own);
+    let linked = cell.ranked().filter(|(row, _)| rank(row).is_some()).min_by_key(|(row, _)| rank(row));
+    let others = cell.ranked().filter(|(row, _)| linked.is_none() || row.owner != Owner::Own);
     let named = linked.into_iter().map(|(row, best)| Named { kernel: LINKED[0], row, best });
     named.chain(others.map(|(row, best)| Named { kernel: &row.kernel, row, best })).collect()
 }
@@ -74,8 +73,20 @@ fn tie(threads: usize) -> f64 {
     1.0 - TIE[usize::from(threads > 1)]
 }
 
-fn mean(logs: &[f64]) -> Option<f64> {
-    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+/// The geometric mean of logarithms, each with its weight.
+fn mean(logs: &[(f64, f64)]) -> Option<f64> {
+    let weights: f64 = logs.iter().map(|(_, weight)| weight).sum();
+    (weights > 0.0).then(|| (logs.iter().map(|(log, weight)| log * weight).sum::<f64>() / weights).exp())
+}
+
+/// What a cell counts for: its share of the program's time, if the shapes are those of a trace, else 1.
+pub(crate) fn weight(report: &Report, cell: &Cell) -> f64 {
+    if report.trace.is_empty() {
+        return 1.0;
+    }
+    let all: f64 = report.trace.iter().map(|asked| asked.seconds).sum();
+    let asked = report.trace.iter().filter(|a| a.shape == cell.shape.name && a.dtype == cell.dtype);
+    asked.map(|asked| asked.seconds).sum::<f64>() / all.max(f64::MIN_POSITIVE)
 }
 
 /// Every setting that has a cell to rank, in the order of the run.
@@ -95,28 +106,29 @@ fn standing(report: &Report, dtype: Dtype, threads: usize) -> Option<Standing> {
     let measured =
         |name: &str| cells.iter().filter(|cell| codes(cell).iter().any(|code| code.kernel == name)).count();
     names.retain(|name| measured(name) as f64 >= MOST * cells.len() as f64);
-    let mut places: Vec<Place> = names.iter().filter_map(|name| place(&cells, name, threads)).collect();
+    let place = |name: &&str| place(report, &cells, name, threads);
+    let mut places: Vec<Place> = names.iter().filter_map(place).collect();
     places.sort_by(|a, b| b.of_best.total_cmp(&a.of_best));
     let mut places = places.into_iter();
     let first = places.next()?;
     Some(Standing { dtype, threads, cells: cells.len(), first, second: places.next() })
 }
 
-fn place(cells: &[&Cell], kernel: &str, threads: usize) -> Option<Place> {
+fn place(report: &Report, cells: &[&Cell], kernel: &str, threads: usize) -> Option<Place> {
     let (mut of_best, mut of_limit, mut ahead) = (Vec::new(), Vec::new(), 0);
     let mut worst: Option<(String, String, f64)> = None;
     for cell in cells {
         let codes = codes(cell);
         let Some(this) = codes.iter().find(|code| code.kernel == kernel) else { continue };
         let Some(best) = codes.iter().max_by(|a, b| a.best.total_cmp(&b.best)) else { continue };
-        let ratio = this.best / best.best;
-        of_best.push(ratio.ln());
+        let (ratio, weight) = (this.best / best.best, weight(report, cell));
+        of_best.push((ratio.ln(), weight));
         if ratio >= tie(threads) {
             ahead += 1;
         } else if worst.as_ref().is_none_or(|(.., least)| ratio < *least) {
             worst = Some((cell.shape.name.clone(), best.kernel.to_owned(), ratio));
         }
-        of_limit.extend(share(cell, this.best).map(f64::ln));
+        of_limit.extend(share(cell, this.best).map(|share| (share.ln(), weight)));
     }
     let kernel = kernel.to_owned();
     Some(Place { kernel, of_best: mean(&of_best)?, ahead, of_limit: mean(&of_limit), worst })
@@ -148,9 +160,10 @@ pub(crate) fn class_standing(
             continue;
         };
         any = true;
-        of_limit.extend(share(cell, own.best).map(f64::ln));
+        let weight = weight(report, cell);
+        of_limit.extend(share(cell, own.best).map(|share| (share.ln(), weight)));
         if let Some(peer) = best_of(false) {
-            of_peer.push((own.best / peer.best).ln());
+            of_peer.push(((own.best / peer.best).ln(), weight));
             match peers.iter_mut().find(|(name, _)| name == peer.kernel) {
                 Some((_, count)) => *count += 1,
                 None => peers.push((peer.kernel.to_owned(), 1)),

@@ -103,8 +103,8 @@ impl Shape {
         Self::new("custom", size, size, size)
     }
 
-    /// The shape of a name: `MxKxN` or `N` for `NxNxN`, with `/VARIANT` behind it if it is not plain, or
-    /// `COUNTx(MxKxN)`, with `/shared` if there is but one B. No size may be 0. Variants:
+    /// The shape of a name: `MxKxN` or `N` for `NxNxN`, or `COUNTx(MxKxN)`, with `/VARIANT` behind it if it is not plain;
+    /// and behind that `/shared` for a batch with but one B. No size may be 0. Variants:
     ///
     /// | name | A, B and C |
     /// |---|---|
@@ -114,17 +114,19 @@ impl Shape {
     /// | `reversed` | A and B with both strides negative |
     /// | `ldN` | the rows of all three N elements apart |
     pub fn parse(name: &str) -> Option<Self> {
-        let (sizes, variant) = name.split_once('/').map_or((name, None), |(s, v)| (s, Some(v)));
-        if let Some((count, product)) = sizes.strip_suffix(')').and_then(|s| s.split_once("x(")) {
+        if let Some((count, rest)) = name.split_once("x(") {
             let batch = count.parse().ok().filter(|&count| count > 0)?;
-            let shape = Self { batch, ..Self::plain(product)? };
-            let shared_b = match variant {
-                None => false,
-                Some("shared") => true,
-                Some(_) => return None,
+            let (plain, shared_b) = rest.strip_suffix("/shared").map_or((rest, false), |rest| (rest, true));
+            let (product, variant) = plain.split_once(')')?;
+            let shape = Self { batch, shared_b, ..Self::plain(product)? };
+            let shape = match variant.strip_prefix('/') {
+                None if variant.is_empty() => shape,
+                None => return None,
+                Some(variant) => shape.in_layout(variant)?,
             };
-            return Some(Self { name: name.into(), shared_b, ..shape });
+            return Some(Self { name: name.into(), ..shape });
         }
+        let (sizes, variant) = name.split_once('/').map_or((name, None), |(s, v)| (s, Some(v)));
         let shape = Self::plain(sizes)?;
         match variant {
             None => Some(shape),
@@ -219,12 +221,14 @@ mod tests {
         assert_eq!(parse("3x4x5/ld8").c, Layout::Ld(8));
         let batch = parse("6x(3x4x5)/shared");
         assert_eq!((batch.batch, batch.count_b(), batch.name.as_str()), (6, 1, "6x(3x4x5)/shared"));
+        let batch = parse("6x(3x4x5)/tn/shared");
+        assert_eq!((batch.batch, batch.count_b(), batch.a, batch.b), (6, 1, Layout::Col, Layout::Row));
     }
 
     #[test]
     fn other_names_are_no_shapes() {
         let bad = ["3x4", "0x1x1", "axbxc", "-1x2x3", "", "1x2x3x4", "3x4x5/x", "3x4x5/ld4", "0x(1x1x1)"];
-        for bad in bad.into_iter().chain(["2x(1x1x1)/tn", "2x(1x1x1", "3x4x5/shared"]) {
+        for bad in bad.into_iter().chain(["2x(1x1x1)tn", "2x(1x1x1", "3x4x5/shared", "2x(1x1x1)/shared/tn"]) {
             assert_eq!(Shape::parse(bad), None, "{bad}");
         }
     }

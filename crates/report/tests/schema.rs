@@ -38,7 +38,7 @@ fn what_is_not_so_is_found() {
         faults(&report).join("\n")
     };
     for (found, words) in [
-        (with(|r| r["schema"] = 3.into()), "report.schema: 3 is not 2"),
+        (with(|r| r["schema"] = 4.into()), "report.schema: 4 is none of"),
         (with(|r| r["seconds"] = "long".into()), "report.seconds: \"long\" is no \"number\""),
         (with(|r| r["cells"][0]["dtype"] = "f16".into()), "report.cells[0].dtype: \"f16\" is none of"),
         (with(|r| r["cells"][0]["threads"] = (-1).into()), "report.cells[0].threads: -1 is below 0"),

@@ -165,6 +165,8 @@ pub(crate) struct Chosen {
     pub(crate) names: Vec<String>,
     /// What finds something in `kernel/shape/dtype/threads`.
     pub(crate) filter: Option<Regex>,
+    /// Shapes with their element types, of a trace; empty for all.
+    pub(crate) cells: Vec<(String, Dtype)>,
 }
 
 impl Chosen {
@@ -181,6 +183,8 @@ impl Chosen {
     pub(crate) fn has(&self, kernel: &str, shape: &str, dtype: Dtype, threads: usize) -> bool {
         let row = format!("{kernel}/{shape}/{dtype}/{threads}");
         (self.names.is_empty() || self.names.iter().any(|name| name == kernel))
+            && (self.cells.is_empty()
+                || self.cells.iter().any(|cell| (cell.0.as_str(), cell.1) == (shape, dtype)))
             && self.filter.as_ref().is_none_or(|filter| filter.is_match(&row))
     }
 }
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn unknown_kernels_list_the_known() {
         let known = names(&Libraries::load(&[]).unwrap());
-        let chosen = Chosen { names: vec!["fast".into()], filter: None };
+        let chosen = Chosen { names: vec!["fast".into()], filter: None, cells: Vec::new() };
         let message = chosen.check(&known).unwrap_err().to_string();
         assert!(message.contains("\"fast\"") && message.contains("parallel"), "{message}");
     }
@@ -251,7 +255,8 @@ mod tests {
     #[test]
     fn filters_see_the_whole_row() {
         let has = |filter: &str, kernel, dtype| {
-            let chosen = Chosen { names: Vec::new(), filter: Some(Regex::new(filter).unwrap()) };
+            let chosen =
+                Chosen { names: Vec::new(), filter: Some(Regex::new(filter).unwrap()), cells: Vec::new() };
             chosen.has(kernel, "16x16x16", dtype, 1)
         };
         assert!(

@@ -15,6 +15,7 @@ use crate::interrupt;
 use crate::journal::JournalFile;
 use crate::machine::detect::detect;
 use crate::machine::steal::StealClock;
+use crate::machine::{affinity, pool};
 use crate::measure::cell::Effort;
 use crate::measure::memory;
 use crate::measure::survey::{Request, Survey};
@@ -29,20 +30,27 @@ const QUICK: Duration = Duration::from_secs(50);
 pub(crate) fn run(options: &Bench) -> Result<bool, Error> {
     let started = Instant::now();
     if let Some(path) = &options.render {
-        terminal::out(format_args!("{}", redraw(path, None)?));
+        terminal::out(format_args!("{}", terminal::fitted(&redraw(path, None, &options.formats)?)));
         return Ok(true);
     }
     if !options.list {
         claim(&options.out)?;
     }
     let libraries = trial::libraries(&options.blas_lib, patience(options))?;
-    let chosen = Chosen { names: options.kernels.clone(), filter: options.filter.clone() };
+    let chosen = Chosen {
+        names: options.kernels.clone(),
+        filter: options.filter.clone(),
+        cells: options.trace()?.0.into_iter().map(|asked| (asked.shape, asked.dtype)).collect(),
+    };
     chosen.check(&registry::names(&libraries))?;
     let (threads, baseline) = (options.thread_counts()?, options.baseline()?);
     if options.list {
         let list = names::list(&threads, |threads| listed(&libraries, threads));
         terminal::out(format_args!("{list}"));
         return Ok(true);
+    }
+    if let Some(&most) = threads.last().filter(|&&most| most > 1) {
+        pool::start_global(most, &affinity::cpus())?;
     }
     let mut survey = Survey::new(request(options, libraries, chosen, &threads)?);
     let settings: Vec<(usize, Dtype)> =
@@ -78,8 +86,11 @@ fn request(
     let (shapes, too_large) = that_fit(options, options.shapes()?)?;
     let mnist = images(options, &shapes)?;
     let mut report = empty_report(options, detect(), mnist.as_ref());
-    report.notes.extend(too_large);
+    let (trace, untraced) = options.trace()?;
+    report.trace = trace;
+    report.notes.extend(too_large.into_iter().chain(untraced));
     report.notes.extend(one_cpu(options, &report.machine));
+    report.notes.extend(several_pools(threads));
     report.notes.iter().for_each(|note| tell!("note: {note}"));
     let journal = JournalFile::open(&options.out, &mut report, &asked(options, threads), options.resume)?;
     interrupt::listen().map_err(Error::io("signals"))?;
@@ -166,9 +177,12 @@ fn asked(options: &Bench, threads: &[usize]) -> String {
     let words =
         |items: &[&dyn ToString]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",");
     let quick = if options.quick { ", quick" } else { "" };
+    let cold = if options.cold { ", cold" } else { "" };
+    let files = [&options.shapes_file, &options.trace].into_iter().flatten();
+    let files: String = files.map(|path| format!(", of {}", path.display())).collect();
     let filter = options.filter.as_ref().map_or_else(String::new, |regex| format!(", filter {regex}"));
     format!(
-        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{filter}{quick}",
+        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{files}{filter}{quick}{cold}",
         list("kernels", &options.kernels),
         list("shapes", &options.shapes),
         words(&options.dtype.iter().map(|dtype| dtype as &dyn ToString).collect::<Vec<_>>()),
@@ -189,7 +203,7 @@ fn that_fit(options: &Bench, shapes: Vec<Shape>) -> Result<(Vec<Shape>, Vec<Stri
     };
     let (large, fit): (Vec<_>, Vec<_>) = shapes.into_iter().partition(|shape| excess(shape).is_some());
     match large.iter().find_map(excess) {
-        Some(error) if !options.shapes.is_empty() => Err(error),
+        Some(error) if options.names_shapes() => Err(error),
         _ => Ok((fit, large.iter().filter_map(excess).map(|error| error.to_string()).collect())),
     }
 }
@@ -203,6 +217,19 @@ fn one_cpu(options: &Bench, machine: &Machine) -> Option<String> {
             "this process may use one CPU ({} by its affinity, {granted} by its quota): no kernel is measured on several \
              threads, and parallel not at all",
             machine.affinity.len()
+        )
+    })
+}
+
+/// Which thread counts were measured from inside of the pool alone.
+fn several_pools(threads: &[usize]) -> Option<String> {
+    let (most, rest) = threads.split_last()?;
+    let rest: Vec<String> = rest.iter().filter(|&&count| count > 1).map(ToString::to_string).collect();
+    (!rest.is_empty()).then(|| {
+        format!(
+            "on {} threads kernels are called from inside of a pool alone: a process has one pool for calls from outside, \
+             here with {most} threads",
+            rest.join(" and ")
         )
     })
 }
@@ -240,6 +267,8 @@ fn empty_report(options: &Bench, machine: Machine, mnist: Option<&Mnist>) -> Rep
         quick: options.quick,
         seed: options.seed,
         rounds: options.rounds,
+        cold: options.cold,
+        trace: Vec::new(),
         partial: None,
         data: mnist.map_or_else(|| "seeded normal, no MNIST shape".into(), Mnist::describe),
         machine,
@@ -260,11 +289,14 @@ fn write(report: &Report, options: &Bench) -> Result<(), Error> {
     for (name, text) in files(report) {
         output::write(&options.out.join(name), &text)?;
     }
+    for (path, text) in options.formats.files(report) {
+        output::write(path, &text)?;
+    }
     let json = options.out.join("report.json");
     output::write(&json, &serde_json::to_string(report)?)?;
     say!(
         "\n{}\n{} and beside it report.md, report.html and report.csv, {:.0} s",
-        render::first_screen(report),
+        terminal::fitted(&render::first_screen(report)),
         json.display(),
         report.seconds
     );

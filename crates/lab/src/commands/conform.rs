@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Conform) -> Result<bool, Error> {
     }
     claim(options.out())?;
     let libraries = trial::libraries(&cases.blas_lib, cases.patience())?;
-    let chosen = Chosen { names: kernels.clone(), filter: None };
+    let chosen = Chosen { names: kernels.clone(), ..Chosen::default() };
     let mut known = registry::names(&libraries);
     known.extend(registry::own_portable::<f32>().map(|entry| entry.name().to_owned()));
     chosen.check(&known)?;

@@ -7,6 +7,7 @@ use matmul_report::{Outcome, Row, Sample, stats};
 
 use crate::error::Error;
 use crate::interrupt;
+use crate::measure::cold::Flush;
 use crate::measure::gauge::Gauge;
 use crate::measure::operands::Random;
 use crate::measure::runner::{Runner, Stage};
@@ -33,6 +34,23 @@ const MIN_BUDGET: f64 = 1.0;
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     pub(crate) budget: Duration,
+}
+
+/// What is beside the kernels in a cell.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) gauge: &'a Gauge<'a>,
+    /// What empties the caches before a call, if that is asked for.
+    pub(crate) flush: Option<&'a Flush>,
+}
+
+impl Beside<'_> {
+    /// Ready for a call.
+    fn evict<T: Real>(&self, stage: &Stage<'_, T>) {
+        if let Some(flush) = self.flush {
+            flush.evict(stage.pool);
+        }
+    }
 }
 
 /// A row and what runs it; `None` if nothing does.
@@ -62,13 +80,14 @@ const AGAIN: (usize, Duration) = (200, Duration::from_secs(1));
 pub(crate) fn measure<T: Real>(
     stage: &mut Stage<'_, T>,
     candidates: &mut [Candidate<'_, T>],
-    gauge: &Gauge<'_>,
+    beside: Beside<'_>,
     effort: Effort,
     random: &mut Random,
 ) -> Result<Vec<f64>, Error> {
+    let gauge = beside.gauge;
     for candidate in candidates.iter_mut() {
         interrupt::check()?;
-        prepare(stage, candidate, gauge, effort.budget.as_secs_f64());
+        prepare(stage, candidate, beside, effort.budget.as_secs_f64());
     }
     let mut order: Vec<usize> = (0..candidates.len()).filter(|&i| candidates[i].runner.is_some()).collect();
     let (start, mut fma) = (Instant::now(), vec![gauge.fma()]);
@@ -87,7 +106,7 @@ pub(crate) fn measure<T: Real>(
             if !candidate.row.samples.is_empty() && candidate.spent() > patience {
                 return true;
             }
-            let sampled = sample(stage, candidate);
+            let sampled = sample(stage, candidate, beside);
             let after = gauge.canary();
             if let Some(Timed { seconds, switched }) = sampled {
                 candidate.row.samples.push(Sample { round, seconds, canary: (before, after), switched });
@@ -124,7 +143,7 @@ fn read_again(gauge: &Gauge<'_>, fma: &mut Vec<f64>, fastest: f64) {
 fn prepare<T: Real>(
     stage: &mut Stage<'_, T>,
     candidate: &mut Candidate<'_, T>,
-    gauge: &Gauge<'_>,
+    beside: Beside<'_>,
     budget: f64,
 ) {
     let Some(runner) = &mut candidate.runner else { return };
@@ -136,11 +155,16 @@ fn prepare<T: Real>(
         candidate.runner = None;
         return;
     }
-    let before = gauge.canary();
+    let before = beside.gauge.canary();
+    beside.evict(stage);
     let result = runner.verify(stage);
-    let after = gauge.canary();
-    let result =
-        result.and_then(|(check, first)| Ok((check, first, sampling_of(stage, runner, first.seconds)?)));
+    let after = beside.gauge.canary();
+    let mut sampling = |first: Timed| match beside.flush {
+        // One call: the next would find what this one has left in the caches.
+        Some(_) => Ok(Sampling::cold()),
+        None => sampling_of(stage, runner, first.seconds),
+    };
+    let result = result.and_then(|(check, first)| sampling(first).map(|sampling| (check, first, sampling)));
     match result {
         Ok((check, first, sampling)) => {
             candidate.row.check = Some(check);
@@ -180,8 +204,13 @@ fn sampling_of<T: Real>(
     Ok(sampling)
 }
 
-fn sample<T: Real>(stage: &mut Stage<'_, T>, candidate: &mut Candidate<'_, T>) -> Option<Timed> {
+fn sample<T: Real>(
+    stage: &mut Stage<'_, T>,
+    candidate: &mut Candidate<'_, T>,
+    beside: Beside<'_>,
+) -> Option<Timed> {
     let runner = candidate.runner.as_mut()?;
+    beside.evict(stage);
     let result = runner.time(stage, candidate.sampling);
     result.map_err(|err| fail(candidate, &err)).ok()
 }

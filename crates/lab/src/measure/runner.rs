@@ -1,7 +1,7 @@
 //! Calling one kernel: in this process, or in one of its own.
 
 use matmul::{Kernel, Real};
-use matmul_report::Check;
+use matmul_report::{Called, Check};
 
 use crate::child::worker::Worker;
 use crate::error::Error;
@@ -19,24 +19,27 @@ pub(crate) struct Stage<'a, T> {
 
 impl<T: Real> Stage<'_, T> {
     /// One call on a C full of NaN, compared with the reference, and its time.
-    fn verify(&mut self, kernel: &dyn Kernel<T>) -> Result<(Check, Timed), Error> {
-        let operands = &mut self.operands;
-        operands.c.fill(T::NAN);
-        let timed = self.pool.install(|| time_calls(operands, kernel, Sampling::cold()))?;
-        Ok((self.reference.check(&operands.result()?), timed))
+    fn verify(&mut self, kernel: &dyn Kernel<T>, called: Called) -> Result<(Check, Timed), Error> {
+        self.operands.c.fill(T::NAN);
+        let timed = self.time(kernel, called, Sampling::cold())?;
+        Ok((self.reference.check(&self.operands.result()?), timed))
     }
 
     /// Seconds per call.
-    fn time(&mut self, kernel: &dyn Kernel<T>, sampling: Sampling) -> Result<Timed, Error> {
+    fn time(&mut self, kernel: &dyn Kernel<T>, called: Called, sampling: Sampling) -> Result<Timed, Error> {
         let operands = &mut self.operands;
-        self.pool.install(|| time_calls(operands, kernel, sampling))
+        let calls = || time_calls(operands, kernel, sampling);
+        match called {
+            Called::Inside => self.pool.install(calls),
+            Called::Outside => self.pool.outside(calls),
+        }
     }
 }
 
 /// Where a kernel runs.
 pub(crate) enum Runner<'a, T> {
-    /// In the pool of this process.
-    Here(&'a dyn Kernel<T>),
+    /// In this process.
+    Here(&'a dyn Kernel<T>, Called),
     /// In its own process, which is stopped when it is not its turn.
     Worker(&'a mut Worker),
 }
@@ -45,7 +48,7 @@ impl<T: Real> Runner<'_, T> {
     /// Whether the result is right, and what this first call took.
     pub(crate) fn verify(&mut self, stage: &mut Stage<'_, T>) -> Result<(Check, Timed), Error> {
         match self {
-            Runner::Here(kernel) => stage.verify(*kernel),
+            Runner::Here(kernel, called) => stage.verify(*kernel, *called),
             Runner::Worker(worker) => {
                 let timed = worker.verify(&mut stage.operands)?;
                 Ok((stage.reference.check(&stage.operands.result()?), timed))
@@ -56,7 +59,7 @@ impl<T: Real> Runner<'_, T> {
     /// Seconds per call.
     pub(crate) fn time(&mut self, stage: &mut Stage<'_, T>, sampling: Sampling) -> Result<Timed, Error> {
         match self {
-            Runner::Here(kernel) => stage.time(*kernel, sampling),
+            Runner::Here(kernel, called) => stage.time(*kernel, *called, sampling),
             Runner::Worker(worker) => worker.time(sampling),
         }
     }

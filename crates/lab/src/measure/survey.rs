@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use matmul_mnist::Mnist;
 use matmul_report::{
-    Cell, Checked, Conformance, Dtype, Entry as Line, Level, Outcome, Owner, Report, Row, Setting, Shape,
-    render,
+    Called, Cell, Checked, Conformance, Dtype, Entry as Line, Level, Outcome, Owner, Report, Row, Setting,
+    Shape, render,
 };
 use tempfile::TempDir;
 
@@ -21,7 +21,8 @@ use crate::journal::JournalFile;
 use crate::machine::pool::Pool;
 use crate::machine::steal::StealClock;
 use crate::measure::bandwidth;
-use crate::measure::cell::{self, Candidate, Effort};
+use crate::measure::cell::{self, Beside, Candidate, Effort};
+use crate::measure::cold::Flush;
 use crate::measure::conformance;
 use crate::measure::gauge::Gauge;
 use crate::measure::operands::{Images, Operands, Random};
@@ -86,6 +87,7 @@ pub(crate) struct Request {
 struct Bench<'a, T> {
     pool: &'a Pool,
     gauge: Gauge<'a>,
+    flush: Option<Flush>,
     entries: Vec<Entry<T>>,
     /// For each entry, its process if it has one.
     workers: Vec<Option<Worker>>,
@@ -182,7 +184,8 @@ impl Survey {
         let entries = self.entries::<T>(threads);
         self.rates.probe(&entries, &pool);
         let workers = self.workers(&entries, threads);
-        let mut bench = Bench { pool: &pool, gauge: Gauge::new::<T>(&pool), entries, workers };
+        let flush = self.report.cold.then(|| Flush::new(&self.report.machine, threads));
+        let mut bench = Bench { pool: &pool, gauge: Gauge::new::<T>(&pool), flush, entries, workers };
         for shape in shapes {
             self.progress.begin(&format!("{shape} {} on {threads}", T::NAME));
             self.cell(&shape, &mut bench)?;
@@ -236,12 +239,21 @@ impl Survey {
         let pairs: Vec<_> = pairs.collect();
         let exchanged = pairs.iter().any(|(_, worker)| worker.is_some()).then(|| folder(&stage));
         let dir = exchanged.as_ref().map(|dir| dir.as_ref().map(TempDir::path).map_err(ToString::to_string));
+        // Once more, from inside of the pool, what can be called from outside.
+        let has_pool = |entry: &Entry<T>| bench.pool.is_global() && entry.owner != Owner::Blas;
+        let inside: Vec<&Entry<T>> = pairs.iter().map(|(entry, _)| *entry).filter(|e| has_pool(e)).collect();
         let mut candidates: Vec<Candidate<'_, T>> = pairs
             .into_iter()
-            .map(|(entry, worker)| self.candidate(shape, threads, entry, worker.as_mut().zip(dir.clone())))
+            .map(|(entry, worker)| {
+                let called = if has_pool(entry) { Called::Outside } else { Called::Inside };
+                self.candidate(shape, threads, entry, called, worker.as_mut().zip(dir.clone()))
+            })
             .collect();
+        candidates
+            .extend(inside.into_iter().map(|e| self.candidate(shape, threads, e, Called::Inside, None)));
         let effort = Effort { budget: self.budget(weight(shape), began), ..self.effort };
-        let fma = cell::measure(&mut stage, &mut candidates, &bench.gauge, effort, &mut self.random)?;
+        let beside = Beside { gauge: &bench.gauge, flush: bench.flush.as_ref() };
+        let fma = cell::measure(&mut stage, &mut candidates, beside, effort, &mut self.random)?;
         let rows: Vec<Row> = candidates.into_iter().map(|c| c.row).collect();
         self.rates.learn::<T>(shape, &rows);
         let steal = StealClock::now().zip(steal).map(|(now, then)| now.since(then));
@@ -281,6 +293,7 @@ impl Survey {
         shape: &Shape,
         threads: usize,
         entry: &'e Entry<T>,
+        called: Called,
         worker: Option<(&'e mut Worker, Result<&Path, String>)>,
     ) -> Candidate<'e, T> {
         let mut kit = self.report.conformance.iter().filter(|c| !c.failure.is_empty());
@@ -288,6 +301,7 @@ impl Survey {
             kernel: entry.name().to_owned(),
             owner: entry.owner,
             detail: entry.detail.clone(),
+            called: (threads > 1 && entry.owner != Owner::Blas).then_some(called),
             outcome: Outcome::Measured,
             failed: kit.any(|c| c.kernel == entry.name() && c.dtype == dtype::<T>() && c.threads == threads),
             check: None,
@@ -297,7 +311,7 @@ impl Survey {
         };
         let runner = match (entry.needs(), worker) {
             (Some(needs), _) => Err(Outcome::Unavailable(needs)),
-            (None, None) => Ok(Runner::Here(&*entry.kernel)),
+            (None, None) => Ok(Runner::Here(&*entry.kernel, called)),
             (None, Some((_, Err(why)))) => Err(Outcome::Failed(format!("no folder for its matrices: {why}"))),
             (None, Some((worker, Ok(dir)))) => match worker.cell(shape, dtype::<T>(), dir.to_owned()) {
                 Ok(()) => Ok(Runner::Worker(worker)),

@@ -1,11 +1,13 @@
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use matmul_report::{Dtype, Shape, groups};
+use matmul_report::{Asked, Dtype, LineError, Shape, from_list, from_trace, groups};
 use regex_lite::Regex;
 
 use super::compare::{Against, Baseline};
 use super::data::Data;
 use super::error::OptionsError;
+use super::formats::Formats;
 use super::values::{PATIENCE, dtypes, rounds, seconds};
 use crate::catalogue::names;
 use crate::machine::affinity;
@@ -27,6 +29,12 @@ pub struct Bench {
     /// Only these shapes: groups (see --list), names, sizes, MxKxN or MxKxN/LAYOUT, or all
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub shapes: Vec<String>,
+    /// The shapes of a file: lines of `M K N [ta] [tb] [xBATCH]`, or names as for --shapes
+    #[arg(long, value_name = "FILE")]
+    pub shapes_file: Option<PathBuf>,
+    /// The shapes of a program that ran with MATMUL_TRACE=FILE, weighted by their share of its time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["shapes", "shapes_file"])]
+    pub trace: Option<PathBuf>,
     /// Only these element types
     #[arg(long, value_delimiter = ',', value_parser = dtypes(), default_value = "f32,f64")]
     pub dtype: Vec<Dtype>,
@@ -57,6 +65,9 @@ pub struct Bench {
     /// Most seconds that a library in a process of its own may be silent; large products get more
     #[arg(long, default_value_t = PATIENCE, value_name = "SECONDS", value_parser = seconds)]
     pub patience: f64,
+    /// Empty the caches before each call, which then is one of its own
+    #[arg(long)]
+    pub cold: bool,
     /// Go on with a run that was ended, from the journal in its folder
     #[arg(long)]
     pub resume: bool,
@@ -66,6 +77,9 @@ pub struct Bench {
     /// What it is compared with.
     #[command(flatten)]
     pub against: Against,
+    /// Other files.
+    #[command(flatten)]
+    pub formats: Formats,
     /// Do not run the conformance kit first; each timed result is checked all the same
     #[arg(long)]
     pub skip_conform: bool,
@@ -105,13 +119,41 @@ impl Bench {
     /// The shapes that are asked for.
     ///
     /// # Errors
-    /// [`OptionsError::Shape`] if a name selects none.
+    /// [`OptionsError::Shape`] if a name selects none, [`OptionsError::Lines`] for a file that has none.
     pub fn shapes(&self) -> Result<Vec<Shape>, OptionsError> {
-        Ok(match (self.shapes.is_empty(), self.quick) {
-            (false, _) => groups::select(&self.shapes)?,
-            (true, true) => groups::quick_set(),
-            (true, false) => groups::table(),
+        if self.trace.is_some() {
+            let names: Vec<String> = self.trace()?.0.into_iter().map(|asked| asked.shape).collect();
+            return Ok(groups::select(&names)?);
+        }
+        let listed =
+            self.shapes_file.as_deref().map(|path| lines(path, from_list, Vec::is_empty)).transpose()?;
+        Ok(match (self.shapes.is_empty(), listed, self.quick) {
+            (false, None, _) => groups::select(&self.shapes)?,
+            (true, Some(listed), _) => listed,
+            (false, Some(mut listed), _) => {
+                let named = groups::select(&self.shapes)?;
+                listed.retain(|shape| !named.contains(shape));
+                [named, listed].concat()
+            }
+            (true, None, true) => groups::quick_set(),
+            (true, None, false) => groups::table(),
         })
+    }
+
+    /// Whether somebody wants just these shapes.
+    pub fn names_shapes(&self) -> bool {
+        !self.shapes.is_empty() || self.shapes_file.is_some() || self.trace.is_some()
+    }
+
+    /// What the trace asks for, and what of it is not measured; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`OptionsError::Lines`] for a file that is no trace.
+    pub fn trace(&self) -> Result<(Vec<Asked>, Vec<String>), OptionsError> {
+        let Some(path) = &self.trace else { return Ok((Vec::new(), Vec::new())) };
+        let (mut asked, notes) = lines(path, from_trace, |(asked, _)| asked.is_empty())?;
+        asked.retain(|asked| self.dtype.contains(&asked.dtype));
+        Ok((asked, notes))
     }
 
     /// One and all, or what is asked for: each from 1 to the CPUs there are, in order, so that the naive kernels are
@@ -122,6 +164,18 @@ impl Bench {
     pub fn thread_counts(&self) -> Result<Vec<usize>, OptionsError> {
         thread_counts(&self.threads, affinity::cpus().len())
     }
+}
+
+/// What a file has.
+fn lines<T>(
+    path: &Path,
+    read: fn(&str) -> Result<T, LineError>,
+    is_empty: fn(&T) -> bool,
+) -> Result<T, OptionsError> {
+    let error = |why: String| OptionsError::Lines { path: path.display().to_string(), why };
+    let text = fs::read_to_string(path).map_err(|err| error(err.to_string()))?;
+    let found = read(&text).map_err(|err| error(err.to_string()))?;
+    if is_empty(&found) { Err(error("expected at least one shape, found none".into())) } else { Ok(found) }
 }
 
 fn thread_counts(asked: &[usize], cpus: usize) -> Result<Vec<usize>, OptionsError> {

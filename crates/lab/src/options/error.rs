@@ -30,6 +30,14 @@ pub enum OptionsError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file of shapes, or a trace, that is none.
+    #[error("{path}: {why}")]
+    Lines {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A folder of `--out` that takes no files.
     #[error("no results can be written to {dir}: {why}")]
     Out {

@@ -5,22 +5,30 @@ use matmul_report::{Journal, Report, files, render};
 
 use super::compare::read;
 use super::error::OptionsError;
+use super::formats::Formats;
+use super::out::claim;
 
 /// Draws an earlier run again, from its report.json or from what its journal has of it, into `out` or the folder of the
 /// file. Returns the first screen.
 ///
 /// # Errors
 /// [`OptionsError::Report`] if it is neither, [`OptionsError::Out`] if the folder takes no files.
-pub fn redraw(path: &Path, out: Option<&Path>) -> Result<String, OptionsError> {
+pub fn redraw(path: &Path, out: Option<&Path>, formats: &Formats) -> Result<String, OptionsError> {
     let report = match path.extension().is_some_and(|extension| extension == "jsonl") {
         true => journal(path)?,
         false => read(path)?,
     };
     let out = out.or(path.parent()).unwrap_or(Path::new("."));
-    let error =
-        |err: std::io::Error| OptionsError::Out { dir: out.display().to_string(), why: err.to_string() };
+    claim(out)?;
+    let write = |path: &Path, text: String| {
+        let dir = path.display().to_string();
+        fs::write(path, text).map_err(|err| OptionsError::Out { dir, why: err.to_string() })
+    };
     for (name, text) in files(&report) {
-        fs::write(out.join(name), text).map_err(error)?;
+        write(&out.join(name), text)?;
+    }
+    for (path, text) in formats.files(&report) {
+        write(path, text)?;
     }
     Ok(render::first_screen(&report))
 }

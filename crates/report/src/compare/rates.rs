@@ -44,7 +44,7 @@ pub(super) fn rates(report: &Report) -> Vec<Rates> {
 
 fn key(cell: &Cell, row: &Row) -> Key {
     Key {
-        kernel: row.kernel.clone(),
+        kernel: row.label(),
         shape: cell.shape.name.clone(),
         class: Class::of(&cell.shape),
         dtype: cell.dtype,

@@ -6,11 +6,11 @@ use crate::screen::codes;
 use crate::stats;
 
 /// What a row says of itself when it is touched.
-fn says(cell: &Cell, row: &Row) -> String {
+pub(super) fn says(cell: &Cell, row: &Row) -> String {
     let Some(s) = row.summary else { return String::new() };
     format!(
         "{} on {}: best {:.1} GFLOP/s, {:.0} % of the limit; median {:.1} ({:.1} to {:.1}) of {} samples, {} of them quiet",
-        row.kernel,
+        row.label(),
         cell.shape,
         s.all.max,
         100.0 * s.of_limit,
@@ -53,15 +53,38 @@ fn row_of<'a>(cell: &'a Cell, kernel: &str) -> Option<&'a Row> {
     cell.rows.iter().find(|row| row.kernel == kernel && row.best().is_some())
 }
 
+/// A chart with axes, and what belongs to it.
+pub(super) struct Drawn {
+    caption: String,
+    alternative: String,
+    chart: Chart,
+    /// The kernels, in the order of their colours.
+    names: Vec<String>,
+    rows: Table,
+}
+
+impl Drawn {
+    /// For the page.
+    pub(super) fn figure(self) -> String {
+        let picture = self.chart.picture(&self.alternative) + &legend(&self.names);
+        figure(&self.caption, &picture, &self.rows)
+    }
+
+    /// For a file of its own.
+    pub(super) fn file(self) -> String {
+        self.chart.file(&self.caption, &self.alternative, &self.names)
+    }
+}
+
 /// GFLOP/s over the size of plain squares, with the measured peak as the top.
-pub(super) fn lines(cells: &[&Cell], peak: f64, setting: &str) -> String {
+pub(super) fn lines(cells: &[&Cell], peak: f64, setting: &str) -> Option<Drawn> {
     let is_plain = |cell: &&&Cell| {
         let s = &cell.shape;
         s.batch == 1 && s.m == s.k && s.k == s.n && !s.name.contains('/')
     };
     let mut cells: Vec<&Cell> = cells.iter().filter(is_plain).copied().collect();
     cells.sort_by_key(|cell| cell.shape.m);
-    let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return String::new() };
+    let (first, last) = (cells.first()?, cells.last()?);
     let (from, to) = (first.shape.m as f64, (last.shape.m as f64).max(first.shape.m as f64 * 2.0));
     let x = Axis { from, to, logarithmic: true };
     let y = Axis { from: 0.0, to: peak, logarithmic: false };
@@ -84,20 +107,20 @@ pub(super) fn lines(cells: &[&Cell], peak: f64, setting: &str) -> String {
     }
     let caption = format!("GFLOP/s over size, {setting}; the top is the measured peak");
     let alternative = format!("Lines of {}: {caption}, {peak:.0} GFLOP/s", names.join(", "));
-    figure(&caption, &(chart.picture(&alternative) + &legend(&names)), &rows)
+    let names = names.into_iter().map(Into::into).collect();
+    Some(Drawn { caption, alternative, chart, names, rows })
 }
 
 /// Every product under the roofs that were measured: the fastest kernel of each.
-pub(super) fn roofline(cells: &[&Cell], setting: &Setting, peak: f64, title: &str) -> String {
+pub(super) fn roofline(cells: &[&Cell], setting: &Setting, peak: f64, title: &str) -> Option<Drawn> {
     let intensity = |cell: &Cell| cell.shape.flops() / cell.shape.bytes(cell.dtype);
     let fastest = |cell: &&Cell| -> Option<(f64, f64, String)> {
-        let rows = cell.rows.iter().filter(|row| row.best().is_some());
-        let row = rows.max_by(|a, b| a.best().unwrap_or(0.0).total_cmp(&b.best().unwrap_or(0.0)))?;
-        Some((intensity(cell), row.best()?, says(cell, row)))
+        let (row, best) = cell.fastest()?;
+        Some((intensity(cell), best, says(cell, row)))
     };
     let points: Vec<(f64, f64, String)> = cells.iter().filter_map(fastest).collect();
     if points.is_empty() || peak <= 0.0 {
-        return String::new();
+        return None;
     }
     let low = points.iter().map(|point| point.0).fold(f64::MAX, f64::min) / 2.0;
     let high = points.iter().map(|point| point.0).fold(0.0, f64::max) * 2.0;
@@ -120,44 +143,37 @@ pub(super) fn roofline(cells: &[&Cell], setting: &Setting, peak: f64, title: &st
     }
     let caption = format!("Roofline, {title}: the fastest kernel on each product, under the measured limits");
     let alternative = format!("{caption}. {} points; the peak is {peak:.0} GFLOP/s", points.len());
-    figure(&caption, &chart.picture(&alternative), &rows)
+    Some(Drawn { caption, alternative, chart, names: Vec::new(), rows })
 }
 
-/// Each kernel on each product, as a share of the fastest. A table of coloured cells: its own text alternative.
-pub(super) fn heat_map(cells: &[&Cell], title: &str) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for row in cells.iter().flat_map(|cell| &cell.rows).filter(|row| row.best().is_some()) {
-        if !names.contains(&row.kernel.as_str()) {
-            names.push(&row.kernel);
-        }
+/// A line of a chart of bars: its name, a length from 0 to 1, what stands behind it, and what it says when it is touched.
+struct Bar {
+    name: String,
+    length: f64,
+    text: String,
+    says: String,
+}
+
+fn bars(caption: &str, bars: &[Bar]) -> String {
+    let height = 24 * bars.len() + 8;
+    let mut marks = String::new();
+    for (index, Bar { name, length, text, says }) in bars.iter().enumerate() {
+        let y = 24 * index + 8;
+        let width = 2.0 + 430.0 * length;
+        let says = escape(says);
+        marks += &format!(
+            "<text x=\"150\" y=\"{}\" text-anchor=\"end\">{}</text><rect class=\"bar\" x=\"158\" y=\"{y}\" \
+             width=\"{width:.1}\" height=\"16\" data-says=\"{says}\"><title>{says}</title></rect>\
+             <text x=\"{:.1}\" y=\"{0}\">{text}</text>\n",
+            y + 13,
+            escape(name),
+            166.0 + width
+        );
     }
-    if names.is_empty() {
-        return String::new();
-    }
-    let head: String = names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
-    let mut body = String::new();
-    for cell in cells {
-        let best = cell.rows.iter().filter_map(Row::best).fold(0.0, f64::max);
-        let entry = |name: &&str| match row_of(cell, name).and_then(|row| Some((row, row.best()?))) {
-            Some((row, rate)) if best > 0.0 => {
-                let share = rate / best;
-                format!(
-                    "<td class=\"cell\" style=\"background:rgba(var(--hot),{:.2})\" data-says=\"{1}\" title=\"{1}\">{2:.0}</td>",
-                    0.6 * share * share,
-                    escape(&says(cell, row)),
-                    100.0 * share
-                )
-            }
-            _ => "<td class=\"cell\">-</td>".into(),
-        };
-        let entries: String = names.iter().map(entry).collect();
-        body += &format!("<tr><th scope=\"row\">{}</th>{entries}</tr>\n", escape(&cell.shape.name));
-    }
-    let caption = format!("Each kernel on each product, {title}: per cent of the fastest");
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{0}\">\n<table>\n<caption>{0}</caption>\n\
-         <thead><tr><th scope=\"col\">m x k x n</th>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n",
-        escape(&caption)
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"chart\"><svg viewBox=\"0 0 680 {height}\" role=\"img\" \
+         aria-label=\"{}\">\n{marks}</svg></div>\n",
+        escape(caption)
     )
 }
 
@@ -171,26 +187,43 @@ pub(super) fn ladder(cell: &Cell) -> String {
         .collect();
     rows.sort_by(|a, b| a.1.total_cmp(&b.1));
     let longest = rows.last().map_or(1.0, |last| last.1).max(2.0);
-    let height = 24 * rows.len() + 8;
-    let mut bars = String::new();
-    for (index, (row, times)) in rows.iter().enumerate() {
-        let y = 24 * index + 8;
-        let width = 2.0 + 430.0 * times.max(1.0).ln() / longest.ln();
-        let says = escape(&says(cell, row));
-        bars += &format!(
-            "<text x=\"150\" y=\"{}\" text-anchor=\"end\">{}</text><rect class=\"bar\" x=\"158\" y=\"{y}\" \
-             width=\"{width:.1}\" height=\"16\" data-says=\"{says}\"><title>{says}</title></rect>\
-             <text x=\"{:.1}\" y=\"{0}\">{times:.1}x</text>\n",
-            y + 13,
-            escape(&row.kernel),
-            166.0 + width
-        );
-    }
+    let bar = |(row, times): &(&Row, f64)| Bar {
+        name: row.label(),
+        length: times.max(1.0).ln() / longest.ln(),
+        text: format!("{times:.1}x"),
+        says: says(cell, row),
+    };
     let caption = format!("Speed over three loops on {} {} (bars: logarithmic)", cell.shape, cell.dtype);
-    let picture = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"chart\"><svg viewBox=\"0 0 680 {height}\" role=\"img\" \
-         aria-label=\"{}\">\n{bars}</svg></div>\n",
-        escape(&caption)
-    );
-    figure(&caption, &picture, &cell_table(cell))
+    figure(&caption, &bars(&caption, &rows.iter().map(bar).collect::<Vec<_>>()), &cell_table(cell))
+}
+
+/// How wrong each kernel is at worst, beside how fast it is: its largest error in these cells as a share of the bound.
+pub(super) fn accuracy(cells: &[&Cell], title: &str) -> String {
+    // The kernel, its worst error, and where that was.
+    let mut worst: Vec<(&str, f64, &str)> = Vec::new();
+    for (cell, row) in cells.iter().flat_map(|cell| cell.rows.iter().map(move |row| (cell, row))) {
+        let Some(check) = row.check.filter(|check| check.passed) else { continue };
+        let found = (row.kernel.as_str(), check.error_ratio, cell.shape.name.as_str());
+        match worst.iter_mut().find(|known| known.0 == found.0) {
+            Some(known) if known.1 >= found.1 => {}
+            Some(known) => *known = found,
+            None => worst.push(found),
+        }
+    }
+    worst.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let Some(longest) = worst.last().map(|last| last.1).filter(|&longest| longest > 0.0) else {
+        return String::new();
+    };
+    let bar = |(kernel, error, shape): &(&str, f64, &str)| Bar {
+        name: (*kernel).into(),
+        length: error / longest,
+        text: format!("{error:.4}"),
+        says: format!("{kernel}: at worst {error:.4} of the bound, on {shape}"),
+    };
+    let mut rows = Table::new(&["kernel", "worst error", "product"]);
+    worst.iter().for_each(|(kernel, error, shape)| {
+        rows.row(vec![(*kernel).into(), format!("{error:.4}"), (*shape).into()])
+    });
+    let caption = format!("Worst error as a share of the bound gamma(k+3)|A||B|, {title}");
+    figure(&caption, &bars(&caption, &worst.iter().map(bar).collect::<Vec<_>>()), &rows)
 }

@@ -1,3 +1,4 @@
+use super::style;
 use super::text::escape;
 
 /// Size of a chart and of the room for its axes.
@@ -133,6 +134,25 @@ impl Chart {
         )
     }
 
+    /// A picture with a title above it and the names of its kernels below.
+    pub(super) fn file(self, caption: &str, alternative: &str, names: &[String]) -> String {
+        let mut marks = format!("<text x=\"{LEFT}\" y=\"{}\">{}</text>\n", -10, escape(caption));
+        for (index, name) in names.iter().enumerate() {
+            let x = LEFT + 112.0 * index as f64;
+            let y = HEIGHT + 14.0;
+            marks += &format!(
+                "<path class=\"line k{}\" d=\"M{x} {}h18\"/><text x=\"{}\" y=\"{y}\">{}</text>\n",
+                index % COLOURS,
+                y - 4.0,
+                x + 24.0,
+                escape(name)
+            );
+        }
+        let (above, below) = (30.0, if names.is_empty() { 0.0 } else { 26.0 });
+        let marks = format!("<g transform=\"translate(0 {above})\">\n{marks}{}</g>\n", self.marks);
+        style::file(&marks, (WIDTH, HEIGHT + above + below), alternative)
+    }
+
     fn points(&self, points: &[(f64, f64)]) -> String {
         let place = |&(x, y): &(f64, f64)| {
             let (x, y) = self.place(x, y);
@@ -143,9 +163,12 @@ impl Chart {
 }
 
 /// The names of the kernels under a chart, in their colours.
-pub(super) fn legend(names: &[&str]) -> String {
+pub(super) fn legend(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
     let marks = ["&#9679;", "&#9632;", "&#9650;"];
-    let item = |(index, name): (usize, &&str)| {
+    let item = |(index, name): (usize, &String)| {
         format!("<li><span class=\"i{}\">{}</span> {}</li>", index % COLOURS, marks[index % 3], escape(name))
     };
     format!("<ul class=\"legend\">{}</ul>\n", names.iter().enumerate().map(item).collect::<String>())

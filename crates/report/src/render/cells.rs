@@ -12,7 +12,9 @@ thread was not switched out (~ marks fewer than 5 of them); median and quartiles
 for products with a vector in GB/s = bytes of A, B and C / time. call: time of a call in the fastest sample; over: what of it
 exceeds flops / limit. % limit, x naive and x peer compare best samples. limit: the lower of the FMA peak and
 intensity x read bandwidth of the level that holds A, B and C. x peer: against the best peer or BLAS in the same table.
-error: worst error as a share of the bound gamma(k+3)|A||B|. Naive kernels run on one thread.";
+error: worst error as a share of the bound gamma(k+3)|A||B|. Naive kernels run on one thread.
+On several threads kernels are called from outside of the pool, as a program's main thread does; (inside): from one of its
+threads, where nobody has to be woken.";
 
 /// What a cell's rates are shown in, and how many of it a GFLOP/s is.
 fn unit(cell: &Cell) -> (&'static str, f64) {
@@ -49,7 +51,7 @@ pub fn cell_table(cell: &Cell) -> Table {
     let rate = |row: &Row| (row.best().unwrap_or(-1.0), row.summary.is_some());
     rows.sort_by(|a, b| rate(b).0.total_cmp(&rate(a).0).then(rate(b).1.cmp(&rate(a).1)));
     for row in rows {
-        let mut line = vec![row.kernel.clone()];
+        let mut line = vec![row.label()];
         line.extend(row.summary.map_or_else(|| vec![String::new(); 10], |s| figures(cell, &s)));
         line.push(row.check.map_or_else(String::new, |c| format!("{:.3}", c.error_ratio)));
         line.push(remark(row));

@@ -3,7 +3,7 @@
 use crate::schema::{Outcome, Report, Row};
 
 const HEAD: &str = "shape,class,m,k,n,batch,dtype,threads,kernel,owner,outcome,failed,calls,samples,quiet,best_gflops,\
-                    quiet_median_gflops,median_gflops,q1_gflops,q3_gflops,limit_gflops,error_ratio";
+                    quiet_median_gflops,median_gflops,q1_gflops,q3_gflops,limit_gflops,error_ratio,called";
 
 /// `report.csv`. What was not measured is empty.
 pub(crate) fn csv(report: &Report) -> String {
@@ -48,6 +48,7 @@ fn of_row(row: &Row, limit: Option<f64>) -> Vec<String> {
         row.check.map(|check| check.error_ratio),
     ];
     fields.extend(rates.map(number));
+    fields.push(row.called.map_or_else(String::new, |called| format!("{called:?}").to_lowercase()));
     fields
 }
 
@@ -75,10 +76,10 @@ mod tests {
         assert_eq!(
             lines[3],
             "50x50x50,squares to 64,50,50,50,1,f32,1,simd,own,measured,false,1,4,2,100.000000,90.000000,65.000000,\
-             50.000000,85.000000,125.000000,0.062500"
+             50.000000,85.000000,125.000000,0.062500,"
         );
         assert!(lines[2].contains(",\"skipped: would take \"\"long\"\", 17 s\","), "{}", lines[2]);
         let commas = |line: &str| line.matches(',').count();
-        assert_eq!((commas(lines[0]), commas(lines[2])), (21, 22));
+        assert_eq!((commas(lines[0]), commas(lines[2])), (22, 23));
     }
 }

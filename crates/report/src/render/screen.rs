@@ -4,13 +4,20 @@ use super::numbers::number;
 use super::table::Table;
 use crate::class::Class;
 use crate::schema::{Cell, Report};
-use crate::screen::{ClassStanding, Place, Standing, class_standing, doubts, standings};
+use crate::screen::{ClassStanding, Place, Standing, class_standing, codes, doubts, standings, weight};
 
-/// What to link, in a sentence for the first setting and a line for each other; nothing if nothing can be ranked.
+/// Products of a trace that are shown: what is behind them is little.
+const TRACED: usize = 12;
+
+/// What to link, in a sentence for the first setting and a line for each other, and what was asked for beside the usual;
+/// nothing if nothing can be ranked.
 fn sentences(report: &Report) -> Vec<String> {
     let standings = standings(report);
     let rest = standings.iter().skip(1).map(line);
-    standings.first().map(sentence).into_iter().chain(rest).collect()
+    let cold =
+        report.cold.then(|| "Every call began with cold caches: A, B and C were in memory.".to_owned());
+    let cold = cold.filter(|_| !standings.is_empty());
+    standings.first().map(sentence).into_iter().chain(rest).chain(cold).collect()
 }
 
 fn setting(standing: &Standing) -> String {
@@ -81,6 +88,36 @@ fn entry(standing: &ClassStanding) -> String {
     }
 }
 
+/// What a traced program spends its time on, the most first, and what each setting does with it; empty without a trace.
+pub(crate) fn traced(report: &Report) -> Table {
+    let mut head = vec!["traced".to_owned(), "time".into(), "calls".into()];
+    let mut threads: Vec<usize> = report.settings.iter().map(|s| s.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    head.extend(threads.iter().map(|count| format!("{count}T")));
+    head.push(String::new());
+    let mut table = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
+    for asked in report.trace.iter().take(TRACED) {
+        let of = |cell: &&Cell| (&cell.shape.name, cell.dtype) == (&asked.shape, asked.dtype);
+        let cells: Vec<&Cell> = report.cells.iter().filter(of).collect();
+        let Some(share) = cells.first().map(|cell| weight(report, cell)) else { continue };
+        let ours = |&threads: &usize| {
+            let cell = cells.iter().find(|cell| cell.threads == threads)?;
+            let code = codes(cell).into_iter().find(|code| code.kernel == "matmul")?;
+            let peer = code.row.summary?.times_peer?;
+            Some(format!("{}x", number(peer)))
+        };
+        let shares = threads.iter().map(|count| ours(count).unwrap_or_else(|| "-".into()));
+        let which = format!("{} {}", asked.shape, asked.dtype);
+        table.row([which, percent(share), asked.calls.to_string()].into_iter().chain(shares).collect());
+    }
+    table
+}
+
+/// What the columns of the trace are.
+const TRACE: &str = "share of the program's time in products, its calls, and our speed over the best peer; the figures \
+                     above are weighted by these shares";
+
 /// What the columns of the classes are.
 const CLASSES: &str =
     "share of the measured limit, and speed over the best peer of each product (named: the usual one)";
@@ -97,6 +134,10 @@ pub fn first_screen(report: &Report) -> String {
     let classes = classes(report);
     if !classes.is_empty() {
         text += &format!("\n{}{CLASSES}\n", classes.text());
+    }
+    let traced = traced(report);
+    if !traced.is_empty() {
+        text += &format!("\n{}{TRACE}\n", traced.text());
     }
     let doubts = doubts(report);
     if !doubts.is_empty() {
@@ -119,6 +160,10 @@ pub(crate) fn first_screen_markdown(report: &Report) -> String {
     if !classes.is_empty() {
         text += &format!("{}\n{CLASSES}\n\n", classes.markdown());
     }
+    let traced = traced(report);
+    if !traced.is_empty() {
+        text += &format!("{}\n{TRACE}\n\n", traced.markdown());
+    }
     let doubts = doubts(report);
     if !doubts.is_empty() {
         text += "Doubtful:\n\n";
@@ -130,10 +175,8 @@ pub(crate) fn first_screen_markdown(report: &Report) -> String {
 
 /// A cell in a line: `64x64x64 f32 on 1: simd 112.2 GFLOP/s (95%), 1.00x the best peer`.
 pub fn cell_line(cell: &Cell) -> String {
-    let best = cell.rows.iter().filter(|row| row.best().is_some());
-    let best = best.max_by(|a, b| a.best().unwrap_or(0.0).total_cmp(&b.best().unwrap_or(0.0)));
     let title = format!("{} {} on {}", cell.shape, cell.dtype, cell.threads);
-    let Some((row, summary)) = best.and_then(|row| Some((row, row.summary?))) else {
+    let Some((row, summary)) = cell.fastest().and_then(|(row, _)| Some((row, row.summary?))) else {
         return format!("{title}: nothing to rank");
     };
     let share = super::cells::share(&summary, cell.limit.as_ref());
@@ -158,6 +201,9 @@ mod tests {
         assert_eq!(text.lines().next(), Some(sentence));
         assert!(text.contains("squares to 64") && text.contains("80 %, 1.25x faer"), "{text}");
         assert!(text.contains("Doubtful:\n- the data are synthetic, not MNIST\n"), "{text}");
+        assert!(!text.contains("cold"), "{text}");
+        let cold = first_screen(&Report { cold: true, ..fixed() });
+        assert!(cold.contains("\nEvery call began with cold caches"), "{cold}");
         let markdown = first_screen_markdown(&fixed());
         assert!(
             markdown.starts_with("**Link matmul: ") && markdown.contains("| squares to 64 |"),
@@ -184,6 +230,34 @@ mod tests {
         report.cells[0].rows.retain(|row| !["matmul", "parallel", "simd"].contains(&row.kernel.as_str()));
         report.finish();
         assert!(first_screen(&report).starts_with("Link simd-avx2: "), "{}", first_screen(&report));
+    }
+
+    #[test]
+    fn a_trace_gives_the_shapes_their_weights() {
+        let mut report = fixed();
+        // A second product, in which faer is twice as fast and the traced program spends a tenth of its time.
+        let mut other = report.cells[0].clone();
+        other.shape = crate::Shape::square(40);
+        other.rows[3].samples.iter_mut().for_each(|sample| sample.seconds = 1.25e-6);
+        report.cells.push(other);
+        report.finish();
+        assert!(first_screen(&report).starts_with("Link faer: "), "{}", first_screen(&report));
+        let asked = |shape: &str, calls, seconds| crate::Asked {
+            shape: shape.into(),
+            dtype: crate::Dtype::F32,
+            calls,
+            seconds,
+        };
+        report.trace = vec![asked("50x50x50", 7, 0.9), asked("40x40x40", 8, 0.1)];
+        let text = first_screen(&report);
+        assert!(text.starts_with("Link matmul: "), "{text}");
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        for line in
+            [["50x50x50", "f32", "90", "%", "7", "1.25x"], ["40x40x40", "f32", "10", "%", "8", "0.50x"]]
+        {
+            assert!(lines.contains(&line.to_vec()), "{line:?} is not in\n{text}");
+        }
+        assert!(first_screen_markdown(&report).contains("| 50x50x50 f32 | 90 % | 7 | 1.25x |"));
     }
 
     #[test]

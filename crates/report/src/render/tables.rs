@@ -33,10 +33,8 @@ pub(crate) fn overview(report: &Report, own_only: bool) -> Table {
 }
 
 fn fastest(cell: &Cell, own_only: bool) -> Option<String> {
-    let rows = cell.rows.iter().filter(|r| !own_only || r.owner == Owner::Own);
-    let row = rows
-        .filter(|r| r.best().is_some())
-        .max_by(|a, b| a.best().unwrap_or(0.0).total_cmp(&b.best().unwrap_or(0.0)))?;
+    let rows = cell.ranked().filter(|(row, _)| !own_only || row.owner == Owner::Own);
+    let (row, _) = rows.max_by(|a, b| a.1.total_cmp(&b.1))?;
     let summary = row.summary?;
     let peer =
         summary.times_peer.filter(|_| own_only).map_or_else(String::new, |x| format!(", {}x", number(x)));
