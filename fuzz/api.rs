@@ -192,7 +192,7 @@ pub(crate) fn products(bytes: &[u8]) -> bool {
         assert_eq!(c, want, "{name}: {x:?} {y:?} {z:?}");
     };
     run("gemm", &mut |c| matmul::gemm(1.0, a, b, beta, c).is_ok());
-    run("turned", &mut |c| matmul::gemm(1.0, b.t(), a.t(), beta, c.into_t()).is_ok());
+    run("turned", &mut |c| matmul::gemm(1.0, b.t(), a.t(), beta, c.t()).is_ok());
     for kernel in matmul::all::<f64>() {
         if kernel.availability() == matmul::Availability::Available {
             run(kernel.name(), &mut |c| kernel.gemm(1.0, a, b, beta, c).is_ok());

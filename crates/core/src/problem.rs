@@ -109,7 +109,7 @@ impl<'a, T: Element> Problem<'a, T> {
     /// The same product transposed, Cᵀ ← α·Bᵀ·Aᵀ + β·Cᵀ. Bits are unchanged: every product commutes.
     #[inline(always)]
     pub fn transposed(self) -> Self {
-        Self { a: self.b.t(), b: self.a.t(), c: self.c.into_t(), ..self }
+        Self { a: self.b.t(), b: self.a.t(), c: self.c.t(), ..self }
     }
 
     /// The products for rows ..i and rows i.. of A and C. Both have the same bits as in the whole.
@@ -117,13 +117,14 @@ impl<'a, T: Element> Problem<'a, T> {
     /// # Errors
     /// [`Error::Range`] unless 0 < i < m: each part must have something to do.
     pub fn split_rows(self, i: usize) -> Result<(Self, Self), Error> {
-        let (m, k) = self.a.shape();
+        let m = self.m();
         if i == 0 || i >= m {
             return Err(Error::Range { range: (0, i), len: m });
         }
-        let (top, bottom) = self.c.split_rows(i)?;
+        let (top, bottom) = self.c.split_rows(i);
         let part = |a, c| Self { a, c, ..self };
-        Ok((part(self.a.submatrix(0..i, 0..k)?, top), part(self.a.submatrix(i..m, 0..k)?, bottom)))
+        let (upper, lower) = self.a.split_rows(i);
+        Ok((part(upper, top), part(lower, bottom)))
     }
 
     /// The products for columns ..j and columns j.. of B and C. Both have the same bits as in the whole.

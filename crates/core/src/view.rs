@@ -1,10 +1,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::Range;
+use core::ops::{Index, IndexMut, Range};
 
 use crate::Error;
-use crate::extent::{check_disjoint, check_len, check_range, check_view};
+use crate::extent::{check_disjoint, check_index, check_len, check_range, check_split, check_view};
 
 /// A borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
 ///
@@ -48,12 +48,6 @@ impl<T> Clone for MatRef<'_, T> {
 
 impl<T> Copy for MatRef<'_, T> {}
 
-#[cold]
-#[track_caller]
-fn index_panic(i: usize, j: usize, nrows: usize, ncols: usize) -> ! {
-    panic!("element ({i}, {j}) of a {nrows}x{ncols} matrix")
-}
-
 /// What both kinds of view can do without reading or writing.
 macro_rules! impl_shape {
     ($view:ident) => {
@@ -91,13 +85,72 @@ macro_rules! impl_shape {
             /// The offset of element (i, j), which lies in the view.
             #[inline(always)]
             #[track_caller]
-            fn index(&self, i: usize, j: usize) -> isize {
-                if i >= self.nrows || j >= self.ncols {
-                    index_panic(i, j, self.nrows, self.ncols);
-                }
+            fn offset_of(&self, i: usize, j: usize) -> isize {
+                check_index((i, j), self.shape());
                 // In range for elements that take memory; a slice of those that take none may have more than isize::MAX,
                 // and they are all at one address.
                 (i as isize).wrapping_mul(self.rs).wrapping_add((j as isize).wrapping_mul(self.cs))
+            }
+
+            /// The transpose: same memory, strides exchanged.
+            #[inline(always)]
+            pub fn t(self) -> Self {
+                Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
+            }
+
+            /// Rows in reverse order.
+            pub fn reverse_rows(self) -> Self {
+                let last = self.nrows.saturating_sub(1) as isize;
+                let ptr = self.ptr.wrapping_offset(last.wrapping_mul(self.rs));
+                Self { ptr, rs: self.rs.wrapping_neg(), ..self }
+            }
+
+            /// Columns in reverse order.
+            pub fn reverse_cols(self) -> Self {
+                self.t().reverse_rows().t()
+            }
+
+            /// The block of the given rows and columns.
+            ///
+            /// # Errors
+            /// [`Error::Range`] if a range does not lie in the matrix.
+            pub fn submatrix(self, rows: Range<usize>, cols: Range<usize>) -> Result<Self, Error> {
+                check_range(&rows, self.nrows)?;
+                check_range(&cols, self.ncols)?;
+                Ok(self.block(rows, cols))
+            }
+
+            /// [`Self::submatrix`] of ranges that lie in the matrix.
+            fn block(self, rows: Range<usize>, cols: Range<usize>) -> Self {
+                // Wrapping, because the corner of an empty block of an empty matrix need not be an address.
+                let corner = (rows.start as isize)
+                    .wrapping_mul(self.rs)
+                    .wrapping_add((cols.start as isize).wrapping_mul(self.cs));
+                let ptr = self.ptr.wrapping_offset(corner);
+                Self { ptr, nrows: rows.len(), ncols: cols.len(), ..self }
+            }
+
+            /// Rows `..i` and rows `i..`, as `split_at` of a slice.
+            ///
+            /// # Panics
+            /// If i > nrows.
+            #[track_caller]
+            pub fn split_rows(self, i: usize) -> (Self, Self) {
+                let (nrows, ncols) = self.shape();
+                check_split(i, nrows);
+                // Rows ..i and i.. have no element in common, so both may live as long as the whole.
+                let whole = Self { _data: PhantomData, ..self };
+                (self.block(0..i, 0..ncols), whole.block(i..nrows, 0..ncols))
+            }
+
+            /// Columns `..j` and columns `j..`, as `split_at` of a slice.
+            ///
+            /// # Panics
+            /// If j > ncols.
+            #[track_caller]
+            pub fn split_cols(self, j: usize) -> (Self, Self) {
+                let (left, right) = self.t().split_rows(j);
+                (left.t(), right.t())
             }
         }
     };
@@ -168,37 +221,6 @@ impl<'a, T> MatRef<'a, T> {
     pub(crate) unsafe fn moved(self, offset: isize) -> Self {
         Self { ptr: self.ptr.wrapping_offset(offset), ..self }
     }
-
-    /// The transpose: same memory, strides exchanged.
-    #[inline(always)]
-    pub fn t(self) -> Self {
-        Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
-    }
-
-    /// Rows in reverse order.
-    pub fn reverse_rows(self) -> Self {
-        let last = self.nrows.saturating_sub(1) as isize;
-        Self { ptr: self.ptr.wrapping_offset(last.wrapping_mul(self.rs)), rs: self.rs.wrapping_neg(), ..self }
-    }
-
-    /// Columns in reverse order.
-    pub fn reverse_cols(self) -> Self {
-        self.t().reverse_rows().t()
-    }
-
-    /// The block of the given rows and columns.
-    ///
-    /// # Errors
-    /// [`Error::Range`] if a range does not lie in the matrix.
-    pub fn submatrix(self, rows: Range<usize>, cols: Range<usize>) -> Result<Self, Error> {
-        check_range(&rows, self.nrows)?;
-        check_range(&cols, self.ncols)?;
-        // Wrapping, because the corner of an empty block of an empty matrix need not be an address.
-        let corner = (rows.start as isize)
-            .wrapping_mul(self.rs)
-            .wrapping_add((cols.start as isize).wrapping_mul(self.cs));
-        Ok(Self { ptr: self.ptr.wrapping_offset(corner), nrows: rows.len(), ncols: cols.len(), ..self })
-    }
 }
 
 impl<T: Copy> MatRef<'_, T> {
@@ -209,7 +231,7 @@ impl<T: Copy> MatRef<'_, T> {
     #[inline(always)]
     #[track_caller]
     pub fn at(&self, i: usize, j: usize) -> T {
-        let index = self.index(i, j);
+        let index = self.offset_of(i, j);
         // SAFETY: (i, j) lies in the view, whose constructor vouched for its elements.
         unsafe { *self.ptr.offset(index) }
     }
@@ -246,7 +268,7 @@ impl<'a, T> MatMut<'a, T> {
     /// [`Error::Length`] if the slice has another length.
     #[inline]
     pub fn from_col_major(data: &'a mut [T], nrows: usize, ncols: usize) -> Result<Self, Error> {
-        Ok(Self::from_row_major(data, ncols, nrows)?.into_t())
+        Ok(Self::from_row_major(data, ncols, nrows)?.t())
     }
 
     /// Any strides that keep the elements apart, with element (0, 0) at `data[offset]`.
@@ -305,42 +327,6 @@ impl<'a, T> MatMut<'a, T> {
     pub(crate) unsafe fn moved(self, offset: isize) -> Self {
         Self { ptr: self.ptr.wrapping_offset(offset), ..self }
     }
-
-    /// The transpose: same memory, strides exchanged.
-    #[inline(always)]
-    pub fn into_t(self) -> Self {
-        Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
-    }
-
-    /// The block of the given rows and columns.
-    ///
-    /// # Errors
-    /// [`Error::Range`] if a range does not lie in the matrix.
-    pub fn into_submatrix(self, rows: Range<usize>, cols: Range<usize>) -> Result<Self, Error> {
-        let block = self.as_ref().submatrix(rows, cols)?;
-        Ok(Self { ptr: block.ptr.cast_mut(), nrows: block.nrows, ncols: block.ncols, ..self })
-    }
-
-    /// Rows `..i` and rows `i..`.
-    ///
-    /// # Errors
-    /// [`Error::Range`] if i > nrows.
-    pub fn split_rows(mut self, i: usize) -> Result<(Self, Self), Error> {
-        let (nrows, ncols) = self.shape();
-        let top = self.reborrow().into_submatrix(0..i, 0..ncols)?;
-        // Rows ..i and i.. have no element in common, so both may live for 'a.
-        let top = MatMut { _data: PhantomData, ..top };
-        Ok((top, self.into_submatrix(i..nrows, 0..ncols)?))
-    }
-
-    /// Columns `..j` and columns `j..`.
-    ///
-    /// # Errors
-    /// [`Error::Range`] if j > ncols.
-    pub fn split_cols(self, j: usize) -> Result<(Self, Self), Error> {
-        let (left, right) = self.into_t().split_rows(j)?;
-        Ok((left.into_t(), right.into_t()))
-    }
 }
 
 impl<T: Copy> MatMut<'_, T> {
@@ -361,7 +347,7 @@ impl<T: Copy> MatMut<'_, T> {
     #[inline(always)]
     #[track_caller]
     pub fn set(&mut self, i: usize, j: usize, value: T) {
-        let index = self.index(i, j);
+        let index = self.offset_of(i, j);
         // SAFETY: (i, j) lies in the view, which borrows its elements mutably.
         unsafe { *self.ptr.offset(index) = value }
     }
@@ -375,6 +361,52 @@ impl<T: Copy> MatMut<'_, T> {
                 self.set(i, j, value);
             }
         }
+    }
+}
+
+/// Element (i, j).
+///
+/// # Panics
+/// If i ≥ nrows or j ≥ ncols.
+impl<T> Index<(usize, usize)> for MatRef<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    #[track_caller]
+    fn index(&self, (i, j): (usize, usize)) -> &T {
+        let offset = self.offset_of(i, j);
+        // SAFETY: (i, j) lies in the view, whose constructor vouched for its elements.
+        unsafe { &*self.ptr.offset(offset) }
+    }
+}
+
+/// Element (i, j).
+///
+/// # Panics
+/// If i ≥ nrows or j ≥ ncols.
+impl<T> Index<(usize, usize)> for MatMut<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    #[track_caller]
+    fn index(&self, (i, j): (usize, usize)) -> &T {
+        let offset = self.offset_of(i, j);
+        // SAFETY: (i, j) lies in the view, which borrows its elements.
+        unsafe { &*self.ptr.offset(offset) }
+    }
+}
+
+/// Element (i, j), to write.
+///
+/// # Panics
+/// If i ≥ nrows or j ≥ ncols.
+impl<T> IndexMut<(usize, usize)> for MatMut<'_, T> {
+    #[inline(always)]
+    #[track_caller]
+    fn index_mut(&mut self, (i, j): (usize, usize)) -> &mut T {
+        let offset = self.offset_of(i, j);
+        // SAFETY: (i, j) lies in the view, which borrows its elements mutably.
+        unsafe { &mut *self.ptr.offset(offset) }
     }
 }
 
