@@ -34,7 +34,7 @@ mod work;
 use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
 
 pub use engine::{Engine, Engines, FoldFn, Functions, RestFn, RowsFn, StripFn, TileFn};
-pub use epilogue::{Bias, Epilogue, Identity};
+pub use epilogue::{Bias, Clamp, Epilogue, Identity, Relu, finish};
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 pub use memory::arena::release_memory;
 pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
@@ -67,6 +67,11 @@ impl Blocked {
     /// a call: the same bits, slowly.
     pub fn baseline() -> Self {
         Self { engines: portable() }
+    }
+
+    /// The engines that it uses: for kernels that bring threads of their own.
+    pub fn engines(&self) -> &'static Engines {
+        self.engines
     }
 }
 

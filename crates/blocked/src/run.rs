@@ -14,7 +14,8 @@ use crate::work::{Join, Serial, Work};
 /// [`Functions`](crate::Functions) of another element type have an instance of this.
 pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, '_, T>, summation: Summation, join: &dyn Join) {
     match work {
-        Work::One(problem) => one(engine, problem, summation, join),
+        Work::One(problem) => one(engine, problem, None, summation, join),
+        Work::Finished(problem, epilogue) => one(engine, problem, Some(epilogue), summation, join),
         Work::Many(batch) => many(engine, batch, summation, join),
         Work::Packed(problem) => packed(engine, problem, join),
     }
@@ -31,11 +32,18 @@ pub fn run_f64(engine: &Engine<f64>, work: Work<'_, '_, f64>, summation: Summati
     run(engine, work, summation, join);
 }
 
-fn one<T: Element>(engine: &Engine<T>, problem: &mut Problem<'_, T>, summation: Summation, join: &dyn Join) {
+fn one<T: Element>(
+    engine: &Engine<T>,
+    problem: &mut Problem<'_, T>,
+    epilogue: Option<&dyn Epilogue<T::Out>>,
+    summation: Summation,
+    join: &dyn Join,
+) {
     let raw = Raw::new(problem);
     let plan = plan(engine, &query(engine, &raw, summation, join));
+    let context = Context { epilogue, ..Context::new(engine, &plan, join) };
     // SAFETY: the problem is borrowed until the end of this function, and the plan is this product's.
-    unsafe { carry_out(&Context::new(engine, &plan, join), raw) };
+    unsafe { carry_out(&context, raw) };
 }
 
 /// Products first, because whole ones share nothing; each is cut where there are fewer of them than threads.
@@ -46,7 +54,7 @@ fn many<T: Element>(
     join: &dyn Join,
 ) {
     if let Some(mut problem) = batch.take_single() {
-        return one(engine, &mut problem, summation, join);
+        return one(engine, &mut problem, None, summation, join);
     }
     let count = batch.len();
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
@@ -243,14 +251,16 @@ impl<T: Element> Part<T> {
         let (engine, t) = (context.engine, &self.raw);
         let edge = engine.facts().edge_of_piece(t.m, self.edge);
         let body = t.n - edge;
+        let finish = context.epilogue.map(|epilogue| Finish { epilogue, i: self.i, j: self.j });
+        // Of a turned product rows of C are columns here.
+        let in_tiles = finish.filter(|_| !context.plan.turned);
         // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
         unsafe {
             match &context.plan.body {
                 Path::Tile => (engine.functions().tile)(t, t.fold(0)),
                 Path::Tiles(how) => {
                     let packed = context.packed.map(|panels| panels.skip(self.j));
-                    let finish = context.epilogue.map(|epilogue| Finish { epilogue, i: self.i, j: self.j });
-                    tiles::run(engine, t, all(body), how, packed, finish.as_ref());
+                    tiles::run(engine, t, all(body), how, packed, in_tiles.as_ref());
                 }
                 Path::Rows => rows::run(engine, t),
                 Path::Strips(how) => strips::run(engine, t, *how),
@@ -261,6 +271,31 @@ impl<T: Element> Part<T> {
             }
             if edge > 0 {
                 rows::run(engine, &t.columns(Span { at: body, len: edge }));
+            }
+            let by_tiles = matches!(context.plan.body, Path::Tiles(_)) && in_tiles.is_some();
+            let done = if by_tiles { body } else { 0 };
+            if let Some(finish) = finish.filter(|_| done < t.n) {
+                self.finish(finish, context.plan.turned, done);
+            }
+        }
+    }
+
+    /// The epilogue, for columns `j ..` of a part that is complete.
+    ///
+    /// # Safety
+    /// As for [`carry_out`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn finish(&self, finish: Finish<'_, T::Out>, turned: bool, j: usize) {
+        let c = self.raw.columns(Span { at: j, len: self.raw.n - j });
+        // SAFETY: the caller's promise.
+        unsafe {
+            match turned {
+                false => finish.at(0, j).run(c.c, (c.m, c.n), (c.c_rs, c.c_cs)),
+                true => {
+                    let finish = Finish { i: finish.j + j, j: finish.i, ..finish };
+                    finish.run(c.c, (c.n, c.m), (c.c_cs, c.c_rs));
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ impl<'a, T: Element> Problem<'a, T> {
             return Ok(None);
         }
         if a.ncols() == 0 || alpha == T::Out::ZERO {
-            scale(beta, &mut c);
+            c.scale(beta);
             return Ok(None);
         }
         Ok(Some(Self { alpha, a, b, beta, c }))
@@ -150,15 +150,4 @@ impl<'a, T: Element> Problem<'a, T> {
 #[cold]
 fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize)) -> Error {
     Error::Shape { a, b, c }
-}
-
-/// C ← β·C, which for β = 0 does not read C.
-#[cold]
-fn scale<T: Element>(beta: T, c: &mut MatMut<'_, T>) {
-    for i in 0..c.nrows() {
-        for j in 0..c.ncols() {
-            let new = if beta == T::ZERO { T::ZERO } else { beta * c.at(i, j) };
-            c.set(i, j, new);
-        }
-    }
 }

@@ -3,8 +3,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Index, IndexMut, Range};
 
-use crate::Error;
 use crate::extent::{check_disjoint, check_index, check_len, check_range, check_split, check_view};
+use crate::{Element, Error};
 
 /// A borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
 ///
@@ -407,6 +407,30 @@ impl<T> IndexMut<(usize, usize)> for MatMut<'_, T> {
         let offset = self.offset_of(i, j);
         // SAFETY: (i, j) lies in the view, which borrows its elements mutably.
         unsafe { &mut *self.ptr.offset(offset) }
+    }
+}
+
+impl<T: Element> MatMut<'_, T> {
+    /// C ← β·C, which for β = 0 does not read C.
+    ///
+    /// ```
+    /// let mut c = [[f64::NAN, 1.0]];
+    /// let mut c = matmul_core::MatMut::from(&mut c);
+    /// c.scale(0.0);
+    /// assert_eq!(c.as_ref().to_vec(), [0.0, 0.0]);
+    /// ```
+    #[cold]
+    pub fn scale(&mut self, beta: T) {
+        if beta == T::ZERO {
+            return self.fill(T::ZERO);
+        }
+        // So many rows of nothing would take as many steps.
+        let nrows = if self.ncols == 0 { 0 } else { self.nrows };
+        for i in 0..nrows {
+            for j in 0..self.ncols {
+                self.set(i, j, beta * self.at(i, j));
+            }
+        }
     }
 }
 

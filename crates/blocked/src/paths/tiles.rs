@@ -153,7 +153,7 @@ impl<T: Element> Loops<'_, T> {
                 }
                 (self.engine.functions().tile)(tile, fold);
                 if let Some(finish) = finish {
-                    finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
+                    finish.run(tile.c, (tile.m, tile.n), (tile.c_rs, 1));
                 }
             }
         }
@@ -179,7 +179,7 @@ impl<T: Element> Loops<'_, T> {
             let staged = Raw { c: buffer.as_mut_ptr(), c_rs: n as isize, c_cs: 1, ..*tile };
             (self.engine.functions().tile)(&staged, fold);
             if let Some(finish) = finish {
-                finish.run(staged.c, (m, n), staged.c_rs);
+                finish.run(staged.c, (m, n), (staged.c_rs, 1));
             }
             places().for_each(|(i, j)| *at((i, j)) = buffer[i * n + j]);
         }
