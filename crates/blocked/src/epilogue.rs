@@ -1,7 +1,5 @@
 use matmul_core::{Element, Error, MatMut};
 
-use crate::raw::all;
-
 /// What is done to an element of C when its sum is complete, so that a layer's bias and activation cost no pass over C
 /// of their own where it is still in L1.
 ///
@@ -134,9 +132,6 @@ impl<T: Element + PartialOrd> Epilogue<T> for Clamp<T> {
     }
 }
 
-/// Columns of a row that are gathered where rows of C are not contiguous.
-const PIECE: usize = 64;
-
 /// C ← epilogue(C), in a pass of its own: after kernels that know nothing of it.
 ///
 /// ```
@@ -173,33 +168,18 @@ impl<T: Element> Finish<'_, T> {
     ///
     /// # Safety
     /// They are borrowed mutably.
+    // One call a tile beside thousands of multiply-adds: inlined it would only be more code.
+    #[inline(never)]
     pub(crate) unsafe fn run(&self, c: *mut T, (m, n): (usize, usize), (rs, cs): (isize, isize)) {
+        // Elements that lie apart are rows of one.
+        let (parts, len) = if cs == 1 { (1, n) } else { (n, 1) };
         for i in 0..m {
-            let row = c.wrapping_offset(i as isize * rs);
-            // SAFETY: the caller's promise; so many elements lie side by side.
-            unsafe {
-                match cs {
-                    1 => self.epilogue.apply(self.i + i, self.j, core::slice::from_raw_parts_mut(row, n)),
-                    _ => self.gathered(i, row, n, cs),
-                }
+            for j in 0..parts {
+                let first = c.wrapping_offset(i as isize * rs + j as isize * cs);
+                // SAFETY: the caller's promise; so many elements lie side by side.
+                let row = unsafe { core::slice::from_raw_parts_mut(first, len) };
+                self.epilogue.apply(self.i + i, self.j + j, row);
             }
-        }
-    }
-
-    /// On row `i`, n elements that lie `cs` apart.
-    ///
-    /// # Safety
-    /// They are borrowed mutably.
-    unsafe fn gathered(&self, i: usize, row: *mut T, n: usize, cs: isize) {
-        let mut buffer = [T::ZERO; PIECE];
-        for j in all(n).cut(PIECE) {
-            let piece = &mut buffer[..j.len];
-            let at = |l: usize| row.wrapping_offset((j.at + l) as isize * cs);
-            // SAFETY: the caller's promise.
-            piece.iter_mut().enumerate().for_each(|(l, c)| *c = unsafe { *at(l) });
-            self.epilogue.apply(self.i + i, self.j + j.at, piece);
-            // SAFETY: as above.
-            piece.iter().enumerate().for_each(|(l, &c)| unsafe { *at(l) = c });
         }
     }
 }

@@ -186,8 +186,36 @@ impl<E> Gemm<E> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn multiply<T: Element>(
+        &self,
+        alpha: T::Out,
+        a: MatRef<'_, T>,
+        b: MatRef<'_, T>,
+        beta: T::Out,
+        c: MatMut<'_, T::Out>,
+    ) -> Result<(), Error>
+    where
+        E: Epilogue<T::Out>,
+    {
+        if !self.epilogue.is_identity() {
+            return self.multiply_and_finish(alpha, a, b, beta, c);
+        }
+        // Engines by themselves: a `Way` takes longer to hand on than the smallest products to compute.
+        if let Some((engines, threads)) = self.engines::<T>() {
+            if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
+                Engines::gemm(Some(engines), problem, self.summation, &threads);
+            }
+            return Ok(());
+        }
+        let way = self.way::<T>()?;
+        if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
+            way.run(problem, self.summation);
+        }
+        Ok(())
+    }
+
+    fn multiply_and_finish<T: Element>(
         &self,
         alpha: T::Out,
         a: MatRef<'_, T>,
@@ -199,12 +227,6 @@ impl<E> Gemm<E> {
         E: Epilogue<T::Out>,
     {
         let way = self.way::<T>()?;
-        if self.epilogue.is_identity() {
-            if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
-                way.run(problem, self.summation);
-            }
-            return Ok(());
-        }
         self.epilogue.check(c.shape())?;
         match Problem::new(alpha, a, b, beta, c.reborrow())? {
             Some(problem) => way.run_finished(problem, self.summation, &self.epilogue),
@@ -214,7 +236,7 @@ impl<E> Gemm<E> {
     }
 
     /// What was chosen.
-    #[inline]
+    #[inline(always)]
     fn choice(&self) -> Result<&Choice, &Error> {
         match &self.kernel {
             None => Choice::default().as_ref(),
@@ -222,16 +244,25 @@ impl<E> Gemm<E> {
         }
     }
 
-    /// What was chosen, if it can compute products of `T` here.
-    #[inline]
-    fn way<T: Element>(&self) -> Result<Way<T>, Error> {
+    /// The engines that were chosen, if they can compute products of `T` on the threads asked for.
+    #[inline(always)]
+    fn engines<T: Element>(&self) -> Option<(&'static Engines, Threads)> {
         match self.choice() {
             Ok(&Choice::Engines { engines, pooled, .. }) if engines.of::<T>().is_some() => {
-                Ok(Way::Engines(engines, self.threads_of(pooled)?))
+                Some((engines, self.threads_of(pooled)?))
             }
-            Ok(choice) => self.other_way(choice),
-            Err(error) => Err(error.clone()),
+            _ => None,
         }
+    }
+
+    /// What was chosen, if it can compute products of `T` here.
+    #[cold]
+    #[inline(never)]
+    fn way<T: Element>(&self) -> Result<Way<T>, Error> {
+        if let Some((engines, threads)) = self.engines::<T>() {
+            return Ok(Way::Engines(engines, threads));
+        }
+        self.other_way(self.choice().map_err(Error::clone)?)
     }
 
     #[cold]
@@ -240,7 +271,10 @@ impl<E> Gemm<E> {
         if let Availability::Unavailable { needs } = choice.availability::<T>() {
             return Err(unavailable(needs));
         }
-        let Choice::Other(other) = choice else { unreachable!("engines of a type have a way of their own") };
+        let Choice::Other(other) = choice else {
+            let needs = "the feature parallel of the crate matmul for more than one thread";
+            return Err(unavailable(needs.into()));
+        };
         let kernel = other.of::<T>().expect("an available kernel has the type");
         let has = kernel.threads();
         match self.threads {
@@ -251,11 +285,11 @@ impl<E> Gemm<E> {
         }
     }
 
-    /// The threads for engines.
+    /// The threads for engines; None if this build has none.
     #[cfg(feature = "parallel")]
-    #[inline]
-    fn threads_of(&self, pooled: bool) -> Result<Threads, Error> {
-        Ok(match self.threads {
+    #[inline(always)]
+    fn threads_of(&self, pooled: bool) -> Option<Threads> {
+        Some(match self.threads {
             None if pooled => Threads::current(),
             None => Threads::of(1),
             Some(0) => Threads::current(),
@@ -265,14 +299,8 @@ impl<E> Gemm<E> {
 
     #[cfg(not(feature = "parallel"))]
     #[inline]
-    fn threads_of(&self, _: bool) -> Result<Threads, Error> {
-        match self.threads {
-            None | Some(0 | 1) => Ok(Serial),
-            Some(threads) => Err(Error::Unavailable {
-                kernel: self.choice().map_or("", Choice::name).into(),
-                needs: format!("the feature parallel of the crate matmul for {threads} threads"),
-            }),
-        }
+    fn threads_of(&self, _: bool) -> Option<Threads> {
+        (self.threads.unwrap_or(0) < 2).then_some(Serial)
     }
 
     /// The engine of what was chosen, and its threads: what packing takes.

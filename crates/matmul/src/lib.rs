@@ -55,6 +55,9 @@ pub use matmul_core::{
 };
 pub use packed::{PackedA, PackedB};
 
+/// What the functions here do.
+static USUAL: Gemm = Gemm::new();
+
 /// A·B as a new row-major matrix.
 ///
 /// ```
@@ -71,7 +74,7 @@ pub use packed::{PackedA, PackedB};
 /// m · n elements; [`Error::UnknownKernel`] or [`Error::Unavailable`] if the environment asks for what there is not.
 #[inline]
 pub fn matmul<T: Element>(a: impl AsMat<Elem = T>, b: impl AsMat<Elem = T>) -> Result<Matrix<T::Out>, Error> {
-    Gemm::new().matmul(a, b)
+    USUAL.matmul(a, b)
 }
 
 /// C ← α·A·B + β·C for any strides. α = 0 reads neither A nor B, β = 0 does not read C.
@@ -94,7 +97,7 @@ pub fn gemm<T: Element>(
     beta: T::Out,
     c: impl AsMatMut<Elem = T::Out>,
 ) -> Result<(), Error> {
-    Gemm::new().gemm(alpha, a, b, beta, c)
+    USUAL.gemm(alpha, a, b, beta, c)
 }
 
 /// C ← α·A·B + β·C for each product of a batch, in one call; each has the bits that [`gemm`] gives it.
@@ -121,5 +124,5 @@ pub fn gemm_batch<T: Element>(
     beta: T::Out,
     c: BatchMut<'_, T::Out>,
 ) -> Result<(), Error> {
-    Gemm::new().gemm_batch(alpha, a, b, beta, c)
+    USUAL.gemm_batch(alpha, a, b, beta, c)
 }
