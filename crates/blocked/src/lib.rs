@@ -48,6 +48,13 @@ pub use run::{run, run_f32, run_f64};
 pub use work::{Join, Serial, Work};
 
 /// The portable kernel, on the calling thread.
+///
+/// ```
+/// use matmul_blocked::{Blocked, Kernel};
+///
+/// assert_eq!(Kernel::<f32>::name(&Blocked::new()), "blocked");
+/// assert!(Blocked::baseline().engines().of::<f64>().is_some());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked {
     engines: &'static Engines,

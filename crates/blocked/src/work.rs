@@ -35,6 +35,14 @@ pub trait Join: Sync {
 }
 
 /// The calling thread alone.
+///
+/// ```
+/// use matmul_blocked::{Join, Serial};
+///
+/// let (mut first, mut second) = (0, 0);
+/// Serial.join(&mut || first = 1, &mut || second = 2);
+/// assert_eq!((first, second, Serial.threads()), (1, 2, 1));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Serial;
 

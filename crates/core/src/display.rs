@@ -1,4 +1,4 @@
-use core::fmt::{Display, Formatter, Result};
+use core::fmt::{Debug, Display, Formatter, Result};
 
 use crate::{MatMut, MatRef, Matrix};
 
@@ -21,7 +21,7 @@ impl<T: Display> Display for MatRef<'_, T> {
                 if j > 0 {
                     f.write_str(", ")?;
                 }
-                self[(i, j)].fmt(f)?;
+                Display::fmt(&self[(i, j)], f)?;
             }
             f.write_str("]")?;
         }
@@ -31,12 +31,24 @@ impl<T: Display> Display for MatRef<'_, T> {
 
 impl<T: Display> Display for MatMut<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        self.as_ref().fmt(f)
+        Display::fmt(&self.as_ref(), f)
     }
 }
 
 impl<T: Display> Display for Matrix<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        self.as_ref().fmt(f)
+        Display::fmt(&self.as_ref(), f)
+    }
+}
+
+impl<T> Debug for MatRef<'_, T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}x{} (rs {}, cs {})", self.nrows(), self.ncols(), self.rs(), self.cs())
+    }
+}
+
+impl<T> Debug for MatMut<'_, T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        Debug::fmt(&self.as_ref(), f)
     }
 }

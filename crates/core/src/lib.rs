@@ -51,10 +51,12 @@ mod error;
 mod extent;
 mod fma;
 mod fold;
+mod index;
 mod kernel;
 mod matrix;
 mod operand;
 mod problem;
+mod scale;
 mod view;
 
 pub use batch::{BatchMut, BatchProblem, BatchRef};

@@ -2,9 +2,8 @@ use alloc::alloc::alloc_zeroed;
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::TypeId;
-use core::ops::{Index, IndexMut};
 
-use crate::extent::{check_index, check_len};
+use crate::extent::check_len;
 use crate::{Element, Error, MatMut, MatRef};
 
 /// An owned row-major matrix: a shape and a `Vec`.
@@ -26,6 +25,10 @@ pub struct Matrix<T> {
 
 impl<T: Element> Matrix<T> {
     /// All zeros.
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::Matrix::<f32>::zeros(2, 3).as_slice(), [0.0; 6]);
+    /// ```
     ///
     /// # Panics
     /// If memory for nrows · ncols elements is not to be had; [`Matrix::try_zeros`] says so.
@@ -113,6 +116,12 @@ impl<T> Matrix<T> {
     }
 
     /// A view to write.
+    ///
+    /// ```
+    /// let mut a = matmul_core::Matrix::from([[1, 2], [3, 4]]);
+    /// a.as_mut().t().set(0, 1, 7);
+    /// assert_eq!(a.as_slice(), [1, 2, 7, 4]);
+    /// ```
     pub fn as_mut(&mut self) -> MatMut<'_, T> {
         // SAFETY: as above, and borrowed mutably.
         unsafe {
@@ -131,6 +140,10 @@ impl<T> Matrix<T> {
     }
 
     /// The elements, row after row, to keep.
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::Matrix::from([[1, 2], [3, 4]]).into_vec(), [1, 2, 3, 4]);
+    /// ```
     pub fn into_vec(self) -> Vec<T> {
         self.data
     }
@@ -140,34 +153,6 @@ impl<T> Matrix<T> {
 impl<T, const M: usize, const N: usize> From<[[T; N]; M]> for Matrix<T> {
     fn from(rows: [[T; N]; M]) -> Self {
         Self { data: rows.into_iter().flatten().collect(), nrows: M, ncols: N }
-    }
-}
-
-/// Element (i, j).
-///
-/// # Panics
-/// If i ≥ nrows or j ≥ ncols.
-impl<T> Index<(usize, usize)> for Matrix<T> {
-    type Output = T;
-
-    #[inline]
-    #[track_caller]
-    fn index(&self, (i, j): (usize, usize)) -> &T {
-        check_index((i, j), self.shape());
-        &self.data[i * self.ncols + j]
-    }
-}
-
-/// Element (i, j), to write.
-///
-/// # Panics
-/// If i ≥ nrows or j ≥ ncols.
-impl<T> IndexMut<(usize, usize)> for Matrix<T> {
-    #[inline]
-    #[track_caller]
-    fn index_mut(&mut self, (i, j): (usize, usize)) -> &mut T {
-        check_index((i, j), self.shape());
-        &mut self.data[i * self.ncols + j]
     }
 }
 

@@ -3,6 +3,18 @@ use crate::{Element, Error, Fold, MatMut, MatRef};
 /// A product whose shapes agree and in which there is something to do: m, n, k > 0 and α ≠ 0.
 ///
 /// Its existence is the proof, so a [`Kernel`](crate::Kernel) need not check again.
+///
+/// ```
+/// use matmul_core::{MatMut, MatRef, Problem};
+///
+/// let (a, b, mut c) = ([[1.0, 2.0]], [[3.0], [4.0]], [[f64::NAN]]);
+/// let product = Problem::new(2.0, MatRef::from(&a), MatRef::from(&b), 0.0, MatMut::from(&mut c))?;
+/// let mut product = product.expect("something to do");
+/// assert_eq!((product.m(), product.k(), product.n(), product.alpha()), (1, 2, 1, 2.0));
+/// product.store(0, 0, 11.0);
+/// assert_eq!(c, [[22.0]]);
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Problem<'a, T: Element> {
     alpha: T::Out,

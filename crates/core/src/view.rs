@@ -1,14 +1,23 @@
 use alloc::vec::Vec;
-use core::fmt;
 use core::marker::PhantomData;
-use core::ops::{Index, IndexMut, Range};
+use core::ops::Range;
 
+use crate::Error;
 use crate::extent::{check_disjoint, check_index, check_len, check_range, check_split, check_view};
-use crate::{Element, Error};
 
 /// A borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
 ///
 /// Strides may be negative or 0 (a broadcast row or column).
+///
+/// ```
+/// use matmul_core::MatRef;
+///
+/// let data = [1, 2, 3, 4, 5, 6];
+/// let a = MatRef::from_row_major(&data, 2, 3)?;
+/// assert_eq!((a.shape(), a.rs(), a.cs(), a[(1, 0)]), ((2, 3), 3, 1, 4));
+/// assert_eq!(a.t().to_vec(), [1, 4, 2, 5, 3, 6]);
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 pub struct MatRef<'a, T> {
     ptr: *const T,
     nrows: usize,
@@ -21,6 +30,17 @@ pub struct MatRef<'a, T> {
 /// A mutably borrowed nrows × ncols matrix: element (i, j) lies `i·rs + j·cs` elements from (0, 0).
 ///
 /// Strides may be negative, but no two elements share a place.
+///
+/// ```
+/// use matmul_core::MatMut;
+///
+/// let mut data = [0; 6];
+/// let mut c = MatMut::from_row_major(&mut data, 2, 3)?;
+/// c.reborrow().submatrix(0..2, 1..3)?.fill(7);
+/// c[(1, 0)] = 5;
+/// assert_eq!(data, [0, 7, 7, 5, 7, 7]);
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 pub struct MatMut<'a, T> {
     ptr: *mut T,
     nrows: usize,
@@ -85,7 +105,7 @@ macro_rules! impl_shape {
             /// The offset of element (i, j), which lies in the view.
             #[inline(always)]
             #[track_caller]
-            fn offset_of(&self, i: usize, j: usize) -> isize {
+            pub(crate) fn offset_of(&self, i: usize, j: usize) -> isize {
                 check_index((i, j), self.shape());
                 // In range for elements that take memory; a slice of those that take none may have more than isize::MAX,
                 // and they are all at one address.
@@ -93,12 +113,22 @@ macro_rules! impl_shape {
             }
 
             /// The transpose: same memory, strides exchanged.
+            ///
+            /// ```
+            /// let a = matmul_core::MatRef::from(&[[1, 2, 3]]);
+            /// assert_eq!((a.t().shape(), a.t().rs()), ((3, 1), 1));
+            /// ```
             #[inline(always)]
             pub fn t(self) -> Self {
                 Self { nrows: self.ncols, ncols: self.nrows, rs: self.cs, cs: self.rs, ..self }
             }
 
             /// Rows in reverse order.
+            ///
+            /// ```
+            /// let a = matmul_core::MatRef::from(&[[1, 2], [3, 4]]);
+            /// assert_eq!(a.reverse_rows().to_vec(), [3, 4, 1, 2]);
+            /// ```
             pub fn reverse_rows(self) -> Self {
                 let last = self.nrows.saturating_sub(1) as isize;
                 let ptr = self.ptr.wrapping_offset(last.wrapping_mul(self.rs));
@@ -106,11 +136,23 @@ macro_rules! impl_shape {
             }
 
             /// Columns in reverse order.
+            ///
+            /// ```
+            /// let a = matmul_core::MatRef::from(&[[1, 2], [3, 4]]);
+            /// assert_eq!(a.reverse_cols().to_vec(), [2, 1, 4, 3]);
+            /// ```
             pub fn reverse_cols(self) -> Self {
                 self.t().reverse_rows().t()
             }
 
             /// The block of the given rows and columns.
+            ///
+            /// ```
+            /// let a = matmul_core::MatRef::from(&[[1, 2, 3], [4, 5, 6]]);
+            /// assert_eq!(a.submatrix(1..2, 0..2)?.to_vec(), [4, 5]);
+            /// assert!(a.submatrix(1..3, 0..2).is_err());
+            /// # Ok::<(), matmul_core::Error>(())
+            /// ```
             ///
             /// # Errors
             /// [`Error::Range`] if a range does not lie in the matrix.
@@ -132,6 +174,11 @@ macro_rules! impl_shape {
 
             /// Rows `..i` and rows `i..`, as `split_at` of a slice.
             ///
+            /// ```
+            /// let (top, bottom) = matmul_core::MatRef::from(&[[1, 2], [3, 4], [5, 6]]).split_rows(1);
+            /// assert_eq!((top.to_vec(), bottom.to_vec()), (vec![1, 2], vec![3, 4, 5, 6]));
+            /// ```
+            ///
             /// # Panics
             /// If i > nrows.
             #[track_caller]
@@ -144,6 +191,11 @@ macro_rules! impl_shape {
             }
 
             /// Columns `..j` and columns `j..`, as `split_at` of a slice.
+            ///
+            /// ```
+            /// let (left, right) = matmul_core::MatRef::from(&[[1, 2], [3, 4]]).split_cols(1);
+            /// assert_eq!((left.to_vec(), right.to_vec()), (vec![1, 3], vec![2, 4]));
+            /// ```
             ///
             /// # Panics
             /// If j > ncols.
@@ -162,6 +214,12 @@ impl_shape!(MatMut);
 impl<'a, T> MatRef<'a, T> {
     /// A slice of nrows · ncols elements, row after row.
     ///
+    /// ```
+    /// let a = matmul_core::MatRef::from_row_major(&[1, 2, 3, 4, 5, 6], 2, 3)?;
+    /// assert_eq!(a.at(1, 0), 4);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`] if the slice has another length.
     #[inline]
@@ -173,6 +231,12 @@ impl<'a, T> MatRef<'a, T> {
 
     /// A slice of nrows · ncols elements, column after column.
     ///
+    /// ```
+    /// let a = matmul_core::MatRef::from_col_major(&[1, 2, 3, 4, 5, 6], 2, 3)?;
+    /// assert_eq!(a.at(1, 0), 2);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`] if the slice has another length.
     #[inline]
@@ -180,7 +244,14 @@ impl<'a, T> MatRef<'a, T> {
         Ok(Self::from_row_major(data, ncols, nrows)?.t())
     }
 
-    /// Any strides, with element (0, 0) at `data[offset]`.
+    /// Any strides, in elements, with element (0, 0) at `data[offset]`.
+    ///
+    /// ```
+    /// // Every other element, from the last one backwards.
+    /// let a = matmul_core::MatRef::from_strided(&[1, 2, 3, 4, 5], 4, 1, 3, 1, -2)?;
+    /// assert_eq!(a.to_vec(), [5, 3, 1]);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::OutOfBounds`] if an element would lie outside the slice.
@@ -226,6 +297,10 @@ impl<'a, T> MatRef<'a, T> {
 impl<T: Copy> MatRef<'_, T> {
     /// Element (i, j).
     ///
+    /// ```
+    /// assert_eq!(matmul_core::MatRef::from(&[[1, 2], [3, 4]]).at(1, 0), 3);
+    /// ```
+    ///
     /// # Panics
     /// If i ≥ nrows or j ≥ ncols.
     #[inline(always)]
@@ -237,12 +312,21 @@ impl<T: Copy> MatRef<'_, T> {
     }
 
     /// Element (i, j), if there is one.
+    ///
+    /// ```
+    /// let a = matmul_core::MatRef::from(&[[1, 2], [3, 4]]);
+    /// assert_eq!((a.get(1, 0), a.get(2, 0)), (Some(3), None));
+    /// ```
     #[inline]
     pub fn get(&self, i: usize, j: usize) -> Option<T> {
         (i < self.nrows && j < self.ncols).then(|| self.at(i, j))
     }
 
     /// All elements, row after row.
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::MatRef::from(&[[1, 2], [3, 4]]).t().to_vec(), [1, 3, 2, 4]);
+    /// ```
     pub fn to_vec(&self) -> Vec<T> {
         // So many rows of nothing would take as many steps.
         let nrows = if self.ncols == 0 { 0 } else { self.nrows };
@@ -252,6 +336,13 @@ impl<T: Copy> MatRef<'_, T> {
 
 impl<'a, T> MatMut<'a, T> {
     /// A slice of nrows · ncols elements, row after row.
+    ///
+    /// ```
+    /// let mut data = [0; 6];
+    /// matmul_core::MatMut::from_row_major(&mut data, 2, 3)?.set(1, 0, 7);
+    /// assert_eq!(data, [0, 0, 0, 7, 0, 0]);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`] if the slice has another length.
@@ -264,6 +355,13 @@ impl<'a, T> MatMut<'a, T> {
 
     /// A slice of nrows · ncols elements, column after column.
     ///
+    /// ```
+    /// let mut data = [0; 6];
+    /// matmul_core::MatMut::from_col_major(&mut data, 2, 3)?.set(1, 0, 7);
+    /// assert_eq!(data, [0, 7, 0, 0, 0, 0]);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`] if the slice has another length.
     #[inline]
@@ -271,7 +369,14 @@ impl<'a, T> MatMut<'a, T> {
         Ok(Self::from_row_major(data, ncols, nrows)?.t())
     }
 
-    /// Any strides that keep the elements apart, with element (0, 0) at `data[offset]`.
+    /// Any strides, in elements, that keep the elements apart, with element (0, 0) at `data[offset]`.
+    ///
+    /// ```
+    /// use matmul_core::{Error, MatMut};
+    ///
+    /// let overlap = MatMut::from_strided(&mut [1, 2, 3], 0, 2, 2, 1, 1).unwrap_err();
+    /// assert_eq!(overlap, Error::Overlap { shape: (2, 2), strides: (1, 1) });
+    /// ```
     ///
     /// # Errors
     /// [`Error::OutOfBounds`] if an element would lie outside the slice, [`Error::Overlap`] if two elements would
@@ -314,6 +419,13 @@ impl<'a, T> MatMut<'a, T> {
     }
 
     /// The same view for a shorter time.
+    ///
+    /// ```
+    /// let mut data = [[1, 2]];
+    /// let mut c = matmul_core::MatMut::from(&mut data);
+    /// c.reborrow().t().set(1, 0, 5);
+    /// assert_eq!(c.at(0, 1), 5);
+    /// ```
     #[inline(always)]
     pub fn reborrow(&mut self) -> MatMut<'_, T> {
         MatMut { _data: PhantomData, ..*self }
@@ -331,6 +443,10 @@ impl<'a, T> MatMut<'a, T> {
 
 impl<T: Copy> MatMut<'_, T> {
     /// Element (i, j).
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::MatRef::from(&[[1, 2], [3, 4]]).at(1, 0), 3);
+    /// ```
     ///
     /// # Panics
     /// If i ≥ nrows or j ≥ ncols.
@@ -353,6 +469,13 @@ impl<T: Copy> MatMut<'_, T> {
     }
 
     /// Sets every element.
+    ///
+    /// ```
+    /// let mut data = [1, 2, 3, 4];
+    /// matmul_core::MatMut::from_strided(&mut data, 0, 2, 1, 2, 1)?.fill(0);
+    /// assert_eq!(data, [0, 2, 0, 4]);
+    /// # Ok::<(), matmul_core::Error>(())
+    /// ```
     pub fn fill(&mut self, value: T) {
         // So many rows of nothing would take as many steps.
         let nrows = if self.ncols == 0 { 0 } else { self.nrows };
@@ -361,87 +484,5 @@ impl<T: Copy> MatMut<'_, T> {
                 self.set(i, j, value);
             }
         }
-    }
-}
-
-/// Element (i, j).
-///
-/// # Panics
-/// If i ≥ nrows or j ≥ ncols.
-impl<T> Index<(usize, usize)> for MatRef<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    #[track_caller]
-    fn index(&self, (i, j): (usize, usize)) -> &T {
-        let offset = self.offset_of(i, j);
-        // SAFETY: (i, j) lies in the view, whose constructor vouched for its elements.
-        unsafe { &*self.ptr.offset(offset) }
-    }
-}
-
-/// Element (i, j).
-///
-/// # Panics
-/// If i ≥ nrows or j ≥ ncols.
-impl<T> Index<(usize, usize)> for MatMut<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    #[track_caller]
-    fn index(&self, (i, j): (usize, usize)) -> &T {
-        let offset = self.offset_of(i, j);
-        // SAFETY: (i, j) lies in the view, which borrows its elements.
-        unsafe { &*self.ptr.offset(offset) }
-    }
-}
-
-/// Element (i, j), to write.
-///
-/// # Panics
-/// If i ≥ nrows or j ≥ ncols.
-impl<T> IndexMut<(usize, usize)> for MatMut<'_, T> {
-    #[inline(always)]
-    #[track_caller]
-    fn index_mut(&mut self, (i, j): (usize, usize)) -> &mut T {
-        let offset = self.offset_of(i, j);
-        // SAFETY: (i, j) lies in the view, which borrows its elements mutably.
-        unsafe { &mut *self.ptr.offset(offset) }
-    }
-}
-
-impl<T: Element> MatMut<'_, T> {
-    /// C ← β·C, which for β = 0 does not read C.
-    ///
-    /// ```
-    /// let mut c = [[f64::NAN, 1.0]];
-    /// let mut c = matmul_core::MatMut::from(&mut c);
-    /// c.scale(0.0);
-    /// assert_eq!(c.as_ref().to_vec(), [0.0, 0.0]);
-    /// ```
-    #[cold]
-    pub fn scale(&mut self, beta: T) {
-        if beta == T::ZERO {
-            return self.fill(T::ZERO);
-        }
-        // So many rows of nothing would take as many steps.
-        let nrows = if self.ncols == 0 { 0 } else { self.nrows };
-        for i in 0..nrows {
-            for j in 0..self.ncols {
-                self.set(i, j, beta * self.at(i, j));
-            }
-        }
-    }
-}
-
-impl<T> fmt::Debug for MatRef<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{} (rs {}, cs {})", self.nrows, self.ncols, self.rs, self.cs)
-    }
-}
-
-impl<T> fmt::Debug for MatMut<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_ref().fmt(f)
     }
 }
