@@ -192,9 +192,9 @@ pub(crate) fn products(bytes: &[u8]) -> bool {
         assert_eq!(c, want, "{name}: {x:?} {y:?} {z:?}");
     };
     run("gemm", &mut |c| matmul::gemm(1.0, a, b, beta, c).is_ok());
-    run("turned", &mut |c| matmul::gemm(1.0, b.t(), a.t(), beta, c.into_t()).is_ok());
-    for kernel in matmul::all::<f64>() {
-        if kernel.availability() == matmul::Availability::Available {
+    run("turned", &mut |c| matmul::gemm(1.0, b.t(), a.t(), beta, c.t()).is_ok());
+    for kernel in matmul::kernel::all::<f64>() {
+        if kernel.availability() == matmul::kernel::Availability::Available {
             run(kernel.name(), &mut |c| kernel.gemm(1.0, a, b, beta, c).is_ok());
         }
     }
@@ -303,9 +303,9 @@ fn run(einsum: &Einsum, shapes: &[Vec<usize>]) -> bool {
         return false;
     }
     let operands: Vec<&dyn Operand<f64>> = views.iter().map(|view| view as &dyn Operand<f64>).collect();
-    let Ok(result) = einsum.run(matmul::best(), &operands) else { return false };
+    let Ok(result) = einsum.run(&matmul::Gemm::new(), &operands) else { return false };
     let own: Vec<ArrayD<f64>> = views.iter().map(|view| view.to_owned()).collect();
     let operands: Vec<&dyn Operand<f64>> = own.iter().map(|array| array as &dyn Operand<f64>).collect();
-    assert_eq!(einsum.run(matmul::best(), &operands).expect("as before"), result);
+    assert_eq!(einsum.run(&matmul::Gemm::new(), &operands).expect("as before"), result);
     true
 }

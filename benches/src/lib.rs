@@ -4,7 +4,8 @@
 //! rounds; these benches compare one kernel with its own past, which is what criterion's baselines are for.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use matmul::{Availability, Kernel, Matrix, Real};
+use matmul::kernel::{Availability, Kernel};
+use matmul::{Matrix, Real};
 
 /// m, k, n: the lesson's product, one and 64 digits through a layer, and squares in L1, L2 and beyond.
 const SHAPES: [(usize, usize, usize); 6] =
@@ -19,7 +20,7 @@ pub fn family(criterion: &mut Criterion, name: &str, max_macs: usize, prefixes: 
 
 fn group<T: Real>(criterion: &mut Criterion, name: &str, max_macs: usize, prefixes: &[&str]) {
     let mut group = criterion.benchmark_group(format!("{name}/{}", T::NAME));
-    for kernel in matmul::all::<T>() {
+    for kernel in matmul::kernel::all::<T>() {
         if !prefixes.iter().any(|prefix| kernel.name().starts_with(prefix)) {
             continue;
         }

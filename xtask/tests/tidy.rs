@@ -11,7 +11,8 @@ const MAX_LINES: usize = 500;
 /// What each crate of the workspace may depend on outside it: linking one kernel must not pull in what another
 /// needs. Crates that are not listed are leaves (tools and harness) and may use what they like.
 const EXTERNAL: [(&str, &[&str]); 10] = [
-    ("matmul-core", &[]),
+    // Each behind a feature.
+    ("matmul-core", &["faer", "nalgebra", "ndarray"]),
     ("matmul-naive", &[]),
     ("matmul-blocked", &["libc"]),
     ("matmul-simd", &[]),
@@ -173,6 +174,13 @@ fn dependencies_keep_their_direction() {
         assert!(names.contains(name), "{name} is in the table but not in the workspace");
     }
     assert_none(&members.iter().flat_map(wrong_direction).collect::<Vec<_>>());
+}
+
+/// Whose matrices are taken in place is for the user to say.
+#[test]
+fn core_needs_nothing_by_itself() {
+    let core = members().into_iter().find(|member| member.name == "matmul-core").expect("a member");
+    assert_eq!(core.fixed, BTreeSet::new());
 }
 
 /// A kernel, a peer or a BLAS here would be built before `cargo xtask --help` answers.

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use matmul::{BatchMut, BatchRef, MatMut, MatRef};
+use matmul::kernel::Kernel;
+use matmul::{BatchMut, BatchRef, Gemm, MatMut, MatRef};
 use matmul_einsum::{Operand, allclose, einsum};
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2, IxDyn};
 
@@ -136,7 +137,7 @@ fn filled(shape: &[usize]) -> ArrayD<f32> {
 /// One call of the kernel into a new array, as all the others do.
 fn direct(case: &Case, a: &[f32], b: &[f32]) -> Option<Vec<f32>> {
     let (count, m, k, n, transposed) = case.direct?;
-    let kernel = matmul::best::<f32>();
+    let kernel: &dyn Kernel<f32> = &Gemm::new();
     let mut c = vec![0.0; count * m * n];
     let done = if count == 1 {
         let b = if transposed { MatRef::from_col_major(b, k, n) } else { MatRef::from_row_major(b, k, n) };
@@ -223,7 +224,7 @@ fn main() {
             None
         }
     };
-    println!("f32, best of {ROUNDS} interleaved rounds, {} threads", matmul::best::<f32>().threads());
+    println!("f32, best of {ROUNDS} interleaved rounds, {} threads", Kernel::<f32>::threads(&Gemm::new()));
     let columns = ["kernel", "dot", "ndarray-einsum", "np.einsum", "np.matmul"];
     println!("time of X / time of matmul-einsum, for X =\n");
     println!("| contraction | operands | matmul-einsum | {} |", columns.join(" | "));

@@ -77,7 +77,7 @@ pub(crate) fn multiply<T: Real>(
                 let beta = if p.start == 0 { beta } else { T::ONE };
                 let a = a.submatrix(i.clone(), p.clone())?;
                 let b = b.submatrix(p, j.clone())?;
-                let c = c.reborrow().into_submatrix(i.clone(), j.clone())?;
+                let c = c.reborrow().submatrix(i.clone(), j.clone())?;
                 copy_and_call(gemm, limits, alpha, a, b, beta, c)?;
             }
         }

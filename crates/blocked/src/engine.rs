@@ -5,6 +5,7 @@ use matmul_core::{
     Summation,
 };
 
+use crate::epilogue::{Epilogue, finish};
 use crate::memory::pack::PackFn;
 use crate::memory::panels::{PackedB, PackedProblem};
 use crate::paths::update::Run;
@@ -178,6 +179,18 @@ impl<T: Element> Engine<T> {
         (self.functions.run)(self, Work::One(problem), summation, join);
     }
 
+    /// C ← epilogue(α·A·B + β·C): [`Engine::gemm`], and the epilogue by whoever computed a part of C. The shape of C is
+    /// one that the epilogue has checked.
+    pub fn gemm_finished(
+        &self,
+        problem: &mut Problem<'_, T>,
+        epilogue: &dyn Epilogue<T::Out>,
+        summation: Summation,
+        join: &dyn Join,
+    ) {
+        (self.functions.run)(self, Work::Finished(problem, epilogue), summation, join);
+    }
+
     /// The same for each product of a batch: they are shared out over the threads before any of them is cut.
     pub fn gemm_batch(&self, batch: BatchProblem<'_, T>, summation: Summation, join: &dyn Join) {
         (self.functions.run)(self, Work::Many(batch), summation, join);
@@ -290,7 +303,24 @@ impl Engines {
         match engines.and_then(|engines| engines.of::<T>()) {
             Some(engine) if engine.gemm_one_tile(&mut problem) => {}
             Some(engine) => engine.gemm(&mut problem, summation, join),
-            None => by_definition(problem),
+            None => by_definition(&mut problem),
+        }
+    }
+
+    /// [`Engine::gemm_finished`], likewise.
+    pub fn gemm_finished<T: Element>(
+        engines: Option<&'static Self>,
+        mut problem: Problem<'_, T>,
+        epilogue: &dyn Epilogue<T::Out>,
+        summation: Summation,
+        join: &dyn Join,
+    ) {
+        match engines.and_then(|engines| engines.of::<T>()) {
+            Some(engine) => engine.gemm_finished(&mut problem, epilogue, summation, join),
+            None => {
+                by_definition(&mut problem);
+                finish(epilogue, problem.into_c());
+            }
         }
     }
 
@@ -303,7 +333,7 @@ impl Engines {
     ) {
         match engines.and_then(|engines| engines.of::<T>()) {
             Some(engine) => engine.gemm_batch(batch, summation, join),
-            None => batch.for_each(by_definition),
+            None => batch.for_each(|mut problem| by_definition(&mut problem)),
         }
     }
 }
@@ -316,7 +346,7 @@ fn unavailable(cpu_needs: Option<&'static str>, dtype: &str) -> Availability {
 
 /// The numeric contract, element by element.
 #[cold]
-fn by_definition<T: Element>(mut problem: Problem<'_, T>) {
+fn by_definition<T: Element>(problem: &mut Problem<'_, T>) {
     let (alpha, a, b, beta) = (problem.alpha(), problem.a(), problem.b(), problem.beta());
     let (m, n, k) = (problem.m(), problem.n(), problem.k());
     let mut c = problem.c();

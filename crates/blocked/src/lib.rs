@@ -34,7 +34,7 @@ mod work;
 use matmul_core::{Availability, BatchProblem, Element, Promise, Sizes, Summation};
 
 pub use engine::{Engine, Engines, FoldFn, Functions, RestFn, RowsFn, StripFn, TileFn};
-pub use epilogue::{Bias, Epilogue, Identity};
+pub use epilogue::{Bias, Clamp, Epilogue, Identity, Relu, finish};
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 pub use memory::arena::release_memory;
 pub use memory::pack::{PackFn, SLACK as PACK_SLACK, pack_panel, panel};
@@ -48,6 +48,13 @@ pub use run::{run, run_f32, run_f64};
 pub use work::{Join, Serial, Work};
 
 /// The portable kernel, on the calling thread.
+///
+/// ```
+/// use matmul_blocked::{Blocked, Kernel};
+///
+/// assert_eq!(Kernel::<f32>::name(&Blocked::new()), "blocked");
+/// assert!(Blocked::baseline().engines().of::<f64>().is_some());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked {
     engines: &'static Engines,
@@ -67,6 +74,11 @@ impl Blocked {
     /// a call: the same bits, slowly.
     pub fn baseline() -> Self {
         Self { engines: portable() }
+    }
+
+    /// The engines that it uses: for kernels that bring threads of their own.
+    pub fn engines(&self) -> &'static Engines {
+        self.engines
     }
 }
 

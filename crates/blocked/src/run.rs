@@ -17,7 +17,8 @@ use crate::work::{Join, Serial, Work};
 /// [`Functions`](crate::Functions) of another element type have an instance of this.
 pub fn run<T: Element>(engine: &Engine<T>, work: Work<'_, '_, T>, summation: Summation, join: &dyn Join) {
     match work {
-        Work::One(problem) => one(engine, problem, summation, join),
+        Work::One(problem) => one(engine, problem, None, summation, join),
+        Work::Finished(problem, epilogue) => one(engine, problem, Some(epilogue), summation, join),
         Work::Many(batch) => many(engine, batch, summation, join),
         Work::Packed(problem) => packed(engine, problem, join),
     }
@@ -34,11 +35,18 @@ pub fn run_f64(engine: &Engine<f64>, work: Work<'_, '_, f64>, summation: Summati
     run(engine, work, summation, join);
 }
 
-fn one<T: Element>(engine: &Engine<T>, problem: &mut Problem<'_, T>, summation: Summation, join: &dyn Join) {
+fn one<T: Element>(
+    engine: &Engine<T>,
+    problem: &mut Problem<'_, T>,
+    epilogue: Option<&dyn Epilogue<T::Out>>,
+    summation: Summation,
+    join: &dyn Join,
+) {
     let mut raw = Raw::new(problem);
     let plan = plan(engine, &query(engine, &raw, summation, join));
+    let context = Context { epilogue, ..Context::new(engine, &plan, join) };
     // SAFETY: the problem is borrowed until the end of this function, and the plan is this product's.
-    unsafe { carry_out(&Context::new(engine, &plan, join), &mut raw) };
+    unsafe { carry_out(&context, &mut raw) };
 }
 
 /// Products first, because whole ones share nothing; each is cut where there are fewer of them than threads.
@@ -50,7 +58,7 @@ fn many<T: Element>(
     join: &dyn Join,
 ) {
     if let Some(mut problem) = batch.take_single() {
-        return one(engine, &mut problem, summation, join);
+        return one(engine, &mut problem, None, summation, join);
     }
     let count = batch.len();
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
@@ -250,7 +258,9 @@ impl<T: Element> Part<T> {
 ///
 /// # Safety
 /// As for [`carry_out`]; rows of C are contiguous, and the engine folds.
-unsafe fn by_chunks<T: Element>(context: &Context<'_, T>, t: &mut Raw<T>, pieces: usize) {
+unsafe fn by_chunks<T: Element>(whole: &Context<'_, T>, t: &mut Raw<T>, pieces: usize) {
+    // The epilogue is for complete sums.
+    let context = &Context { epilogue: None, ..*whole };
     let chunks = t.k.div_ceil(K_CHUNK);
     let own = chunks / pieces;
     let area = t.m * t.n;
@@ -275,6 +285,10 @@ unsafe fn by_chunks<T: Element>(context: &Context<'_, T>, t: &mut Raw<T>, pieces
             (context.engine.functions().fold)(&rows, Fold::Add, sums.wrapping_add(chunk * area), t.n, out)
         };
     }
+    if let Some(epilogue) = whole.epilogue {
+        // SAFETY: the caller's promise; all of C is complete.
+        unsafe { finish_piece(&Finish { epilogue, i: 0, j: 0 }, t, whole.plan.turned, 0) };
+    }
 }
 
 /// The sums of each chunk of `t`, one m × n matrix behind the other in place of C, on up to so many threads.
@@ -298,7 +312,8 @@ unsafe fn sum_chunks<T: Element>(context: &Context<'_, T>, t: Raw<T>, pieces: us
     }
 }
 
-/// Body and edge of a piece on this thread. It begins at row i and column j of C, and `edge` is that of [`Part`].
+/// Body and edge of a piece on this thread, and the epilogue. It begins at row i and column j of C, and `edge` is that of
+/// [`Part`].
 ///
 /// # Safety
 /// As for [`carry_out`].
@@ -308,20 +323,19 @@ unsafe fn run_piece<T: Element>(
     (i, j): (usize, usize),
     edge: usize,
 ) {
-    let engine = context.engine;
+    let (engine, turned) = (context.engine, context.plan.turned);
     let edge = engine.facts().edge_of_piece(t.m, edge);
     let body = t.n - edge;
+    let finish = context.epilogue.map(|epilogue| Finish { epilogue, i, j });
+    // Of a turned product rows of C are columns here.
+    let in_tiles = finish.filter(|_| !turned);
     // SAFETY: the caller's promise; the plan has a path only where the engine has it and the operands allow it.
     unsafe {
-        if edge > 0 {
-            rows::run(engine, &t.columns(Span { at: body, len: edge }));
-        }
         match &context.plan.body {
             Path::Tile => (engine.functions().tile)(t, t.fold(0)),
             Path::Tiles(how) => {
                 let packed = context.packed.map(|panels| panels.skip(j));
-                let finish = context.epilogue.map(|epilogue| Finish { epilogue, i, j });
-                tiles::run(engine, t, all(body), how, packed, finish.as_ref());
+                tiles::run(engine, t, all(body), how, packed, in_tiles.as_ref());
             }
             Path::Rows => rows::run(engine, t),
             Path::Strips(how) => strips::run(engine, t, *how),
@@ -329,6 +343,36 @@ unsafe fn run_piece<T: Element>(
                 (engine.functions().column.expect("an engine has the paths of its facts"))(t, *block);
             }
             Path::Dot => (engine.functions().dot.expect("an engine has the paths of its facts"))(t),
+        }
+        if edge > 0 {
+            rows::run(engine, &t.columns(Span { at: body, len: edge }));
+        }
+        if let Some(finish) = &finish {
+            let by_tiles = matches!(context.plan.body, Path::Tiles(_)) && in_tiles.is_some();
+            finish_piece(finish, t, turned, if by_tiles { body } else { 0 });
+        }
+    }
+}
+
+/// The epilogue, for columns `j ..` of a piece that is complete.
+///
+/// # Safety
+/// As for [`carry_out`].
+#[cold]
+#[inline(never)]
+unsafe fn finish_piece<T: Element>(finish: &Finish<'_, T::Out>, t: &Raw<T>, turned: bool, j: usize) {
+    if j == t.n {
+        return;
+    }
+    let c = t.columns(Span { at: j, len: t.n - j });
+    // SAFETY: the caller's promise.
+    unsafe {
+        match turned {
+            false => finish.at(0, j).run(c.c, (c.m, c.n), (c.c_rs, c.c_cs)),
+            true => {
+                let finish = Finish { i: finish.j + j, j: finish.i, ..*finish };
+                finish.run(c.c, (c.n, c.m), (c.c_cs, c.c_rs));
+            }
         }
     }
 }

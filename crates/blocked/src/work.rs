@@ -2,14 +2,16 @@
 
 use matmul_core::{BatchProblem, Element, Problem};
 
+use crate::epilogue::Epilogue;
 use crate::memory::panels::PackedProblem;
 
 /// Something to compute.
-#[derive(Debug)]
 pub enum Work<'w, 'a, T: Element> {
     /// One product. By reference: views that are moved from function to function right after they were made wait for
     /// the stores of their parts.
     One(&'w mut Problem<'a, T>),
+    /// One product, and then its epilogue.
+    Finished(&'w mut Problem<'a, T>, &'w dyn Epilogue<T::Out>),
     /// A batch of products of one shape.
     Many(BatchProblem<'a, T>),
     /// A product with a B that was packed before.
@@ -33,6 +35,14 @@ pub trait Join: Sync {
 }
 
 /// The calling thread alone.
+///
+/// ```
+/// use matmul_blocked::{Join, Serial};
+///
+/// let (mut first, mut second) = (0, 0);
+/// Serial.join(&mut || first = 1, &mut || second = 2);
+/// assert_eq!((first, second, Serial.threads()), (1, 2, 1));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Serial;
 

@@ -10,7 +10,8 @@ mod machine;
 use std::io::Write;
 use std::process::ExitCode;
 
-use matmul::{Availability, Isa, Kernel, Promise, Real, Simd};
+use matmul::Real;
+use matmul::kernel::{Availability, Isa, Kernel, Parallel, Promise, Simd};
 use matmul_conformance::{Fingerprint, Plan, check, check_same_bits};
 use matmul_report::{Checked, Owner, Record};
 
@@ -80,10 +81,10 @@ fn promises_bits<T: Real>(kernel: &dyn Kernel<T>) -> bool {
 /// The kernels of these names, all if there are none.
 fn chosen<T: Real>(names: &[String]) -> Result<Vec<Box<dyn Kernel<T>>>, String> {
     // `all` has the parallel kernel at the pool's count, and no portable tile but `blocked`.
-    let mut kernels = matmul::all::<T>();
+    let mut kernels = matmul::kernel::all::<T>();
     kernels.retain(|kernel| kernel.name() != "parallel");
     kernels.push(Box::new(Simd::with_isa(Isa::PortableFma)));
-    kernels.extend(THREADS.map(matmul::parallel));
+    kernels.extend(THREADS.map(|threads| Box::new(Parallel::with_threads(threads)) as Box<dyn Kernel<T>>));
     if let Some(unknown) = names.iter().find(|name| kernels.iter().all(|kernel| kernel.name() != *name)) {
         let known: Vec<&str> = kernels.iter().map(|kernel| kernel.name()).collect();
         return Err(format!("no kernel {unknown:?}, expected some of {}", known.join(", ")));

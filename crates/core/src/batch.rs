@@ -4,6 +4,20 @@ use crate::{Element, Error, MatMut, MatRef, Problem};
 /// `count` borrowed matrices of one shape and one layout, each `stride` elements behind the one before.
 ///
 /// The stride may be negative, or 0: the same matrix for every product.
+///
+/// ```
+/// use matmul_core::{BatchRef, MatRef};
+///
+/// let data = [1, 2, 3, 4, 5, 6, 7, 8];
+/// let batch = BatchRef::from_row_major(&data, 2, 2, 2)?;
+/// assert_eq!((batch.count(), batch.shape(), batch.stride()), (2, (2, 2), 4));
+/// assert_eq!(batch.get(1).map(|a| a.to_vec()), Some(vec![5, 6, 7, 8]));
+/// // One element of each pair, in two 2 x 2 matrices that lie between each other; and one matrix three times.
+/// let between = BatchRef::from_strided(&data, 0, (2, 1), (2, 2), (4, 2))?;
+/// assert_eq!(between.get(1).map(|a| a.to_vec()), Some(vec![2, 4, 6, 8]));
+/// assert_eq!(BatchRef::shared(MatRef::from(&[[1, 2]]), 3).get(2).map(|a| a.at(0, 1)), Some(2));
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRef<'a, T> {
     first: MatRef<'a, T>,
@@ -13,6 +27,19 @@ pub struct BatchRef<'a, T> {
 
 /// `count` mutably borrowed matrices of one shape and one layout, each `stride` elements behind the one before; no
 /// two elements share a place.
+///
+/// ```
+/// use matmul_core::BatchMut;
+///
+/// let mut data = [0; 8];
+/// let mut batch = BatchMut::from_row_major(&mut data, 2, 2, 2)?;
+/// if let Some(mut c) = batch.get_mut(1) {
+///     c.set(0, 1, 7);
+/// }
+/// assert_eq!(data, [0, 0, 0, 0, 0, 7, 0, 0]);
+/// assert!(BatchMut::from_strided(&mut data, 0, (2, 1), (2, 2), (2, 1)).is_err(), "elements overlap");
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BatchMut<'a, T> {
     first: MatMut<'a, T>,
@@ -180,6 +207,21 @@ impl<'a, T> BatchMut<'a, T> {
 /// 0, and α ≠ 0. It iterates over its products; `len` is their number, at least 1 before the first was taken.
 ///
 /// As for [`Problem`], its existence is the proof.
+///
+/// ```
+/// use matmul_core::{BatchMut, BatchProblem, BatchRef};
+///
+/// let (a, mut c) = ([1.0, 2.0, 3.0, 4.0], [0.0; 2]);
+/// let rows = BatchRef::from_row_major(&a, 2, 1, 2)?;
+/// let columns = BatchRef::from_row_major(&a, 2, 2, 1)?;
+/// let batch = BatchProblem::new(1.0, rows, columns, 0.0, BatchMut::from_row_major(&mut c, 2, 1, 1)?)?;
+/// for mut problem in batch.into_iter().flatten() {
+///     let sum = (0..problem.k()).map(|l| problem.a().at(0, l) * problem.b().at(l, 0)).sum();
+///     problem.store(0, 0, sum);
+/// }
+/// assert_eq!(c, [5.0, 25.0]);
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BatchProblem<'a, T: Element> {
     alpha: T::Out,

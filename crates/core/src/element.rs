@@ -8,6 +8,16 @@ use crate::fma;
 ///
 /// `f32` and `f64` are summed in themselves. A narrower type (16-bit floats, 8-bit integers) is summed in a wider one,
 /// which is then the type of C, α and β.
+///
+/// ```
+/// use matmul_core::Element;
+///
+/// /// The sum of squares, as a kernel would add them.
+/// fn squares<T: Element>(x: &[T]) -> T::Out {
+///     x.iter().fold(T::Out::ZERO, |sum, &x| x.mul_add(x, sum))
+/// }
+/// assert_eq!((squares(&[1.0f32, 2.0]), f64::NAME), (5.0, "f64"));
+/// ```
 pub trait Element:
     Copy + Debug + Default + Display + PartialEq + Send + Sync + Add<Output = Self> + Mul<Output = Self> + 'static
 {
@@ -36,6 +46,12 @@ pub trait Element:
 }
 
 /// A real floating-point type, `f32` or `f64`: what tests, oracles and models of errors need beyond [`Element`].
+///
+/// ```
+/// use matmul_core::Real;
+///
+/// assert_eq!((f32::from_f64(0.5).to_f64(), f64::UNIT_ROUNDOFF), (0.5, f64::EPSILON / 2.0));
+/// ```
 pub trait Real:
     Element<Out = Self>
     + PartialOrd

@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// Why a view or a matrix could not be made or a product could not be computed. Nothing has been written to C.
@@ -12,6 +13,13 @@ pub enum Error {
         /// Columns asked for.
         ncols: usize,
         /// Elements in the slice.
+        found: usize,
+    },
+    /// A bias has not one number for each column of C.
+    Bias {
+        /// Columns of C.
+        ncols: usize,
+        /// Numbers in the bias.
         found: usize,
     },
     /// A strided view reaches an element outside its slice.
@@ -95,6 +103,17 @@ pub enum Error {
         /// What is missing.
         needs: String,
     },
+    /// There is no kernel of this name in this build.
+    UnknownKernel {
+        /// The name asked for.
+        name: String,
+        /// The environment variable that asked for it, if it was one.
+        variable: Option<&'static str>,
+        /// The name that was probably meant.
+        nearest: Option<&'static str>,
+        /// Every name there is.
+        known: Vec<&'static str>,
+    },
 }
 
 impl fmt::Display for Error {
@@ -106,6 +125,9 @@ impl fmt::Display for Error {
                 }
                 None => write!(f, "a {nrows}x{ncols} matrix has more elements than memory, found {found}"),
             },
+            Error::Bias { ncols, found } => {
+                write!(f, "a bias for {ncols} columns needs {ncols} elements, found {found}")
+            }
             Error::OutOfBounds { shape: (m, n), strides: (rs, cs), reached: (lo, hi), len } => write!(
                 f,
                 "a {m}x{n} view with strides ({rs}, {cs}) reaches elements {lo}..={hi}, but the slice has {len}"
@@ -156,6 +178,20 @@ impl fmt::Display for Error {
             }
             Error::Unavailable { kernel, needs } => {
                 write!(f, "kernel {kernel} cannot run here: needs {needs}")
+            }
+            Error::UnknownKernel { name, variable, nearest, known } => {
+                if let Some(variable) = variable {
+                    write!(f, "{variable}: ")?;
+                }
+                write!(f, "unknown kernel {name:?}")?;
+                if let Some(nearest) = nearest {
+                    write!(f, ", did you mean {nearest}?")?;
+                }
+                f.write_str(" There are: ")?;
+                for (i, name) in known.iter().enumerate() {
+                    write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
+                }
+                Ok(())
             }
         }
     }

@@ -172,6 +172,28 @@ pub(crate) fn check_batch_len(found: usize, count: usize, nrows: usize, ncols: u
     Err(Error::Length { nrows: count.saturating_mul(nrows), ncols, found })
 }
 
+/// Panics unless element (i, j) lies in a matrix.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn check_index((i, j): (usize, usize), (nrows, ncols): (usize, usize)) {
+    if i >= nrows || j >= ncols {
+        index_panic(i, j, nrows, ncols);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn index_panic(i: usize, j: usize, nrows: usize, ncols: usize) -> ! {
+    panic!("element ({i}, {j}) of a {nrows}x{ncols} matrix")
+}
+
+/// Panics unless rows or columns can be split before index `at`.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn check_split(at: usize, len: usize) {
+    assert!(at <= len, "a split at {at} of {len} rows or columns");
+}
+
 /// Checks that a range of rows or columns lies in `0..=len`.
 pub(crate) fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
     if is_within(range, len) { Ok(()) } else { Err(Error::Range { range: (range.start, range.end), len }) }

@@ -3,6 +3,13 @@ use crate::Element;
 /// How the sum `t` of one chunk of k enters C. This is the only place that knows when C may be read.
 ///
 /// The first chunk of a product folds with [`Fold::first`], every later one with [`Fold::Add`].
+///
+/// ```
+/// use matmul_core::Fold;
+///
+/// assert_eq!(Fold::first(0.0).apply(2.0, 3.0, || unreachable!("C is not read")), 6.0);
+/// assert_eq!(Fold::first(0.5).apply(2.0, 3.0, || 4.0), 2.0 * 3.0 + 0.5 * 4.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fold<T> {
     /// c ← α·t. C is not read: it may be NaN or uninitialised.

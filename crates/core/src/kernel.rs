@@ -25,6 +25,13 @@ pub enum Promise {
 }
 
 /// The order in which the terms of a sum are added.
+///
+/// ```
+/// use matmul_core::{Promise, Summation};
+///
+/// assert_eq!(Summation::default().promise(), Promise::SameBits);
+/// assert_eq!(Summation::Fast.promise(), Promise::ErrorBound);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Summation {
     /// That of the numeric contract, in chunks of [`K_CHUNK`](crate::K_CHUNK): the same bits everywhere.

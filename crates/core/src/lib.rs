@@ -1,6 +1,9 @@
 //! The vocabulary that every matmul kernel shares: [`MatRef`] and [`MatMut`] views with arbitrary strides, the
 //! [`Real`] types, the [`Kernel`] trait, and [`Fold`], the one place that knows when C may be read.
 //!
+//! Features: `std` (the default) finds the CPU's fused multiply-add; `faer`, `nalgebra` and `ndarray` turn those libraries'
+//! matrices into views, without a copy.
+//!
 //! A product is always C ← α·A·B + β·C in the meaning of the BLAS: A is m × k, B is k × n, C is m × n.
 //!
 //! ```
@@ -40,15 +43,20 @@
 
 extern crate alloc;
 
+mod adapters;
 mod batch;
+mod display;
 mod element;
 mod error;
 mod extent;
 mod fma;
 mod fold;
+mod index;
 mod kernel;
 mod matrix;
+mod operand;
 mod problem;
+mod scale;
 mod view;
 
 pub use batch::{BatchMut, BatchProblem, BatchRef};
@@ -58,6 +66,7 @@ pub use extent::elements;
 pub use fold::Fold;
 pub use kernel::{Availability, Kernel, Promise, Sizes, Summation};
 pub use matrix::Matrix;
+pub use operand::{AsMat, AsMatMut};
 pub use problem::Problem;
 pub use view::{MatMut, MatRef};
 

@@ -7,6 +7,15 @@ use crate::extent::check_len;
 use crate::{Element, Error, MatMut, MatRef};
 
 /// An owned row-major matrix: a shape and a `Vec`.
+///
+/// ```
+/// use matmul_core::Matrix;
+///
+/// let mut a = Matrix::from([[1.0, 2.0], [3.0, 4.0]]);
+/// a[(0, 1)] = 2.5;
+/// assert_eq!(a.to_string(), "[[1, 2.5],\n [3, 4]]");
+/// assert_eq!(format!("{a:.1}"), "[[1.0, 2.5],\n [3.0, 4.0]]");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix<T> {
     data: Vec<T>,
@@ -16,6 +25,10 @@ pub struct Matrix<T> {
 
 impl<T: Element> Matrix<T> {
     /// All zeros.
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::Matrix::<f32>::zeros(2, 3).as_slice(), [0.0; 6]);
+    /// ```
     ///
     /// # Panics
     /// If memory for nrows · ncols elements is not to be had; [`Matrix::try_zeros`] says so.
@@ -42,8 +55,37 @@ impl<T: Element> Matrix<T> {
         let data = data.ok_or(Error::TooLarge { nrows, ncols, element: size_of::<T>() })?;
         Ok(Self { data, nrows, ncols })
     }
+}
+
+impl<T> Matrix<T> {
+    /// Element (i, j) is `element(i, j)`, which is asked row after row.
+    ///
+    /// ```
+    /// let identity = matmul_core::Matrix::from_fn(2, 2, |i, j| if i == j { 1.0 } else { 0.0 });
+    /// assert_eq!(identity.as_slice(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If nrows · ncols elements are more than memory can hold, as `Vec` does.
+    pub fn from_fn(nrows: usize, ncols: usize, mut element: impl FnMut(usize, usize) -> T) -> Self {
+        let len = nrows.checked_mul(ncols);
+        let mut data = Vec::with_capacity(len.expect("a matrix has fewer elements than usize::MAX"));
+        // So many rows of nothing would take as many steps.
+        for i in 0..if ncols == 0 { 0 } else { nrows } {
+            data.extend((0..ncols).map(|j| element(i, j)));
+        }
+        Self { data, nrows, ncols }
+    }
 
     /// Takes nrows · ncols elements, row after row.
+    ///
+    /// ```
+    /// use matmul_core::{Error, Matrix};
+    ///
+    /// assert_eq!(Matrix::from_vec(vec![1, 2, 3, 4, 5, 6], 2, 3)?[(1, 0)], 4);
+    /// assert_eq!(Matrix::from_vec(vec![1], 2, 3), Err(Error::Length { nrows: 2, ncols: 3, found: 1 }));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`] if there is another number of them.
@@ -62,6 +104,11 @@ impl<T: Element> Matrix<T> {
         self.ncols
     }
 
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.nrows, self.ncols)
+    }
+
     /// A view to read.
     pub fn as_ref(&self) -> MatRef<'_, T> {
         // SAFETY: data holds nrows * ncols elements, row after row, and is borrowed as long as the view.
@@ -69,6 +116,12 @@ impl<T: Element> Matrix<T> {
     }
 
     /// A view to write.
+    ///
+    /// ```
+    /// let mut a = matmul_core::Matrix::from([[1, 2], [3, 4]]);
+    /// a.as_mut().t().set(0, 1, 7);
+    /// assert_eq!(a.as_slice(), [1, 2, 7, 4]);
+    /// ```
     pub fn as_mut(&mut self) -> MatMut<'_, T> {
         // SAFETY: as above, and borrowed mutably.
         unsafe {
@@ -87,8 +140,19 @@ impl<T: Element> Matrix<T> {
     }
 
     /// The elements, row after row, to keep.
+    ///
+    /// ```
+    /// assert_eq!(matmul_core::Matrix::from([[1, 2], [3, 4]]).into_vec(), [1, 2, 3, 4]);
+    /// ```
     pub fn into_vec(self) -> Vec<T> {
         self.data
+    }
+}
+
+/// Row after row.
+impl<T, const M: usize, const N: usize> From<[[T; N]; M]> for Matrix<T> {
+    fn from(rows: [[T; N]; M]) -> Self {
+        Self { data: rows.into_iter().flatten().collect(), nrows: M, ncols: N }
     }
 }
 

@@ -3,6 +3,18 @@ use crate::{Element, Error, Fold, MatMut, MatRef};
 /// A product whose shapes agree and in which there is something to do: m, n, k > 0 and α ≠ 0.
 ///
 /// Its existence is the proof, so a [`Kernel`](crate::Kernel) need not check again.
+///
+/// ```
+/// use matmul_core::{MatMut, MatRef, Problem};
+///
+/// let (a, b, mut c) = ([[1.0, 2.0]], [[3.0], [4.0]], [[f64::NAN]]);
+/// let product = Problem::new(2.0, MatRef::from(&a), MatRef::from(&b), 0.0, MatMut::from(&mut c))?;
+/// let mut product = product.expect("something to do");
+/// assert_eq!((product.m(), product.k(), product.n(), product.alpha()), (1, 2, 1, 2.0));
+/// product.store(0, 0, 11.0);
+/// assert_eq!(c, [[22.0]]);
+/// # Ok::<(), matmul_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Problem<'a, T: Element> {
     alpha: T::Out,
@@ -33,7 +45,7 @@ impl<'a, T: Element> Problem<'a, T> {
             return Ok(None);
         }
         if a.ncols() == 0 || alpha == T::Out::ZERO {
-            scale(beta, &mut c);
+            c.scale(beta);
             return Ok(None);
         }
         Ok(Some(Self { alpha, a, b, beta, c }))
@@ -109,7 +121,7 @@ impl<'a, T: Element> Problem<'a, T> {
     /// The same product transposed, Cᵀ ← α·Bᵀ·Aᵀ + β·Cᵀ. Bits are unchanged: every product commutes.
     #[inline(always)]
     pub fn transposed(self) -> Self {
-        Self { a: self.b.t(), b: self.a.t(), c: self.c.into_t(), ..self }
+        Self { a: self.b.t(), b: self.a.t(), c: self.c.t(), ..self }
     }
 
     /// The products for rows ..i and rows i.. of A and C. Both have the same bits as in the whole.
@@ -117,13 +129,14 @@ impl<'a, T: Element> Problem<'a, T> {
     /// # Errors
     /// [`Error::Range`] unless 0 < i < m: each part must have something to do.
     pub fn split_rows(self, i: usize) -> Result<(Self, Self), Error> {
-        let (m, k) = self.a.shape();
+        let m = self.m();
         if i == 0 || i >= m {
             return Err(Error::Range { range: (0, i), len: m });
         }
-        let (top, bottom) = self.c.split_rows(i)?;
+        let (top, bottom) = self.c.split_rows(i);
         let part = |a, c| Self { a, c, ..self };
-        Ok((part(self.a.submatrix(0..i, 0..k)?, top), part(self.a.submatrix(i..m, 0..k)?, bottom)))
+        let (upper, lower) = self.a.split_rows(i);
+        Ok((part(upper, top), part(lower, bottom)))
     }
 
     /// The products for columns ..j and columns j.. of B and C. Both have the same bits as in the whole.
@@ -149,15 +162,4 @@ impl<'a, T: Element> Problem<'a, T> {
 #[cold]
 fn shape_error(a: (usize, usize), b: (usize, usize), c: (usize, usize)) -> Error {
     Error::Shape { a, b, c }
-}
-
-/// C ← β·C, which for β = 0 does not read C.
-#[cold]
-fn scale<T: Element>(beta: T, c: &mut MatMut<'_, T>) {
-    for i in 0..c.nrows() {
-        for j in 0..c.ncols() {
-            let new = if beta == T::ZERO { T::ZERO } else { beta * c.at(i, j) };
-            c.set(i, j, new);
-        }
-    }
 }

@@ -61,6 +61,18 @@ impl Grid {
         Self { ncols: self.rows.len(), rows: (0..self.ncols).map(column).collect() }
     }
 
+    fn reversed_rows(&self) -> Self {
+        let mut grid = self.clone();
+        grid.rows.reverse();
+        grid
+    }
+
+    fn reversed_cols(&self) -> Self {
+        let mut grid = self.clone();
+        grid.rows.iter_mut().for_each(|row| row.reverse());
+        grid
+    }
+
     fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Self {
         let ncols = cols.len();
         Self { ncols, rows: self.rows[rows].iter().map(|row| row[cols.clone()].to_vec()).collect() }
@@ -106,24 +118,21 @@ fn step<'a>(view: MatRef<'a, i32>, grid: &Grid, step: Step) -> Result<(MatRef<'a
     };
     match step {
         Step::Transpose => Ok((view.t(), grid.t())),
-        Step::ReverseRows => {
-            let mut grid = grid.clone();
-            grid.rows.reverse();
-            Ok((view.reverse_rows(), grid))
-        }
-        Step::ReverseCols => {
-            let mut grid = grid.clone();
-            grid.rows.iter_mut().for_each(|row| row.reverse());
-            Ok((view.reverse_cols(), grid))
-        }
+        Step::ReverseRows => Ok((view.reverse_rows(), grid.reversed_rows())),
+        Step::ReverseCols => Ok((view.reverse_cols(), grid.reversed_cols())),
         Step::Slice([a, b, c, d]) => block(range(a, b, nrows), range(c, d, ncols)),
-        Step::SplitRows(i) => block(i % (nrows + 1)..nrows, 0..ncols),
-        Step::SplitCols(j) => block(0..nrows, j % (ncols + 1)..ncols),
+        Step::SplitRows(i) => {
+            let i = i % (nrows + 1);
+            Ok((view.split_rows(i).1, grid.block(i..nrows, 0..ncols)))
+        }
+        Step::SplitCols(j) => {
+            let j = j % (ncols + 1);
+            Ok((view.split_cols(j).1, grid.block(0..nrows, j..ncols)))
+        }
     }
 }
 
-/// Takes a mutable view apart and writes its number into every part; the model says where each should go. `MatMut`
-/// cannot be reversed, so those steps do nothing.
+/// Takes a mutable view apart and writes its number into every part; the model says where each should go.
 fn write_parts(view: MatMut<'_, i32>, grid: Grid, steps: &[Step], want: &mut [i32]) -> Result<(), Error> {
     let (nrows, ncols) = (grid.rows.len(), grid.ncols);
     let Some((first, rest)) = steps.split_first() else {
@@ -134,22 +143,23 @@ fn write_parts(view: MatMut<'_, i32>, grid: Grid, steps: &[Step], want: &mut [i3
         return Ok(());
     };
     match *first {
-        Step::Transpose => write_parts(view.into_t(), grid.t(), rest, want),
-        Step::ReverseRows | Step::ReverseCols => write_parts(view, grid, rest, want),
+        Step::Transpose => write_parts(view.t(), grid.t(), rest, want),
+        Step::ReverseRows => write_parts(view.reverse_rows(), grid.reversed_rows(), rest, want),
+        Step::ReverseCols => write_parts(view.reverse_cols(), grid.reversed_cols(), rest, want),
         Step::Slice([a, b, c, d]) => {
             let (rows, cols) = (range(a, b, nrows), range(c, d, ncols));
-            let block = view.into_submatrix(rows.clone(), cols.clone())?;
+            let block = view.submatrix(rows.clone(), cols.clone())?;
             write_parts(block, grid.block(rows, cols), rest, want)
         }
         Step::SplitRows(i) => {
             let i = i % (nrows + 1);
-            let (top, bottom) = view.split_rows(i)?;
+            let (top, bottom) = view.split_rows(i);
             write_parts(bottom, grid.block(i..nrows, 0..ncols), rest, want)?;
             write_parts(top, grid.block(0..i, 0..ncols), rest, want)
         }
         Step::SplitCols(j) => {
             let j = j % (ncols + 1);
-            let (left, right) = view.split_cols(j)?;
+            let (left, right) = view.split_cols(j);
             write_parts(right, grid.block(0..nrows, j..ncols), rest, want)?;
             write_parts(left, grid.block(0..nrows, 0..j), rest, want)
         }

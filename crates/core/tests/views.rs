@@ -1,6 +1,6 @@
 //! Views: what they accept, what they refuse and what they say then.
 
-use matmul_core::{Error, Kernel, MatMut, MatRef, Problem};
+use matmul_core::{Error, Kernel, MatMut, MatRef, Matrix, Problem};
 
 fn numbers(n: usize) -> Vec<f64> {
     (0..n).map(|x| x as f64).collect()
@@ -84,14 +84,43 @@ fn overlap_is_refused_exactly() {
 fn splits_are_disjoint_and_complete() {
     let mut data = numbers(12);
     let view = MatMut::from_row_major(&mut data, 3, 4).unwrap();
-    let (mut top, bottom) = view.split_rows(1).unwrap();
-    let (mut left, mut right) = bottom.split_cols(3).unwrap();
+    let (mut top, bottom) = view.split_rows(1);
+    let (mut left, mut right) = bottom.split_cols(3);
     top.fill(-1.0);
     left.fill(-2.0);
     right.fill(-3.0);
     assert_eq!(data, [-1., -1., -1., -1., -2., -2., -2., -3., -2., -2., -2., -3.]);
-    let view = MatMut::from_row_major(&mut data, 3, 4).unwrap();
-    assert_eq!(view.split_rows(4).unwrap_err(), Error::Range { range: (0, 4), len: 3 });
+    let view = MatRef::from_row_major(&data, 3, 4).unwrap();
+    let (left, right) = view.split_cols(4);
+    assert_eq!((left.to_vec(), right.shape()), (data.clone(), (3, 0)));
+}
+
+#[test]
+#[should_panic(expected = "a split at 4 of 3 rows or columns")]
+fn splits_behind_the_end_panic() {
+    let data = numbers(12);
+    MatRef::from_row_major(&data, 3, 4).unwrap().split_rows(4);
+}
+
+#[test]
+fn elements_are_found_by_index() {
+    let mut a = Matrix::from_fn(2, 3, |i, j| 10 * i + j);
+    a[(1, 2)] = 7;
+    a.as_mut().reverse_rows()[(0, 0)] = 8;
+    assert_eq!((a[(1, 2)], a[(1, 0)], a.as_ref()[(0, 1)], a.as_mut()[(1, 1)]), (7, 8, 1, 11));
+    for (i, j) in [(2, 0), (0, 3)] {
+        let outside = std::panic::catch_unwind(|| a[(i, j)]).unwrap_err();
+        assert_eq!(*outside.downcast::<String>().unwrap(), format!("element ({i}, {j}) of a 2x3 matrix"));
+    }
+}
+
+#[test]
+fn matrices_of_nothing_have_a_shape() {
+    for (nrows, ncols) in [(0, 0), (usize::MAX, 0), (0, usize::MAX)] {
+        let none = Matrix::from_fn(nrows, ncols, |i, j| i + j);
+        assert_eq!(none.shape(), (nrows, ncols));
+        assert!(none.to_string().len() < 5, "{none}");
+    }
 }
 
 struct Refuses;

@@ -20,7 +20,7 @@ use crate::subscripts::{Resolved, Subscripts};
 /// let path = chain.path(&[&a, &b, &c])?;
 /// assert_eq!(path.flops(), 2.0 * (2 * 30 * 40 + 2 * 40 * 3) as f64);
 /// println!("{path}");
-/// assert_eq!(chain.run(matmul::best(), &[&a, &b, &c])?[[1, 2]], 1200.0);
+/// assert_eq!(chain.run(&matmul::Gemm::new(), &[&a, &b, &c])?[[1, 2]], 1200.0);
 /// # Ok::<(), matmul_einsum::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl FromStr for Einsum {
 /// # Errors
 /// As [`Einsum::new`] and [`Einsum::run`].
 pub fn einsum<T: Real>(subscripts: &str, operands: &[&dyn Operand<T>]) -> Result<ArrayD<T>, Error> {
-    einsum_with(matmul::best(), subscripts, operands)
+    einsum_with(&matmul::Gemm::new(), subscripts, operands)
 }
 
 /// [`einsum`] by the given kernel.

@@ -33,7 +33,7 @@ use crate::subscripts::Resolved;
 /// # Errors
 /// [`Error::Shapes`] if an operand is a scalar or axes disagree, [`Error::TooLarge`], [`Error::Kernel`].
 pub fn matmul<T: Real>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
-    matmul_with(matmul::best(), a, b)
+    matmul_with(&matmul::Gemm::new(), a, b)
 }
 
 /// [`matmul`](matmul()) by the given kernel.
@@ -127,7 +127,7 @@ pub fn tensordot<T: Real>(
     b: &dyn Operand<T>,
     axes: impl Into<Axes>,
 ) -> Result<ArrayD<T>, Error> {
-    tensordot_with(matmul::best(), a, b, axes)
+    tensordot_with(&matmul::Gemm::new(), a, b, axes)
 }
 
 /// [`tensordot`] by the given kernel.
@@ -209,7 +209,7 @@ fn tensordot_axes(a: &[usize], b: &[usize], pairs: &[(usize, usize)]) -> Result<
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Kernel`].
 pub fn outer<T: Real>(a: &dyn Operand<T>, b: &dyn Operand<T>) -> Result<ArrayD<T>, Error> {
-    outer_with(matmul::best(), a, b)
+    outer_with(&matmul::Gemm::new(), a, b)
 }
 
 /// [`outer`] by the given kernel.

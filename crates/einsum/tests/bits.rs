@@ -1,6 +1,7 @@
 //! The numeric contract: batches, broadcasts and layouts have the bits of single products.
 
-use matmul::{Kernel, MatRef, Matrix, Promise, Real};
+use matmul::kernel::{Kernel, Promise};
+use matmul::{MatRef, Matrix, Real};
 use matmul_einsum::{einsum_with, matmul_with};
 use ndarray::{Array2, Array3, Array4, ArrayD, Axis, Ix2, s};
 
@@ -62,8 +63,8 @@ fn check<T: Real>(kernel: &dyn Kernel<T>, batch: usize, m: usize, k: usize, n: u
 
 fn for_every_contract_kernel<T: Real>(check: impl Fn(&dyn Kernel<T>)) {
     let mut names = Vec::new();
-    for kernel in matmul::all::<T>() {
-        let available = kernel.availability() == matmul::Availability::Available;
+    for kernel in matmul::kernel::all::<T>() {
+        let available = kernel.availability() == matmul::kernel::Availability::Available;
         if available && kernel.promise() == Promise::SameBits {
             check(kernel.as_ref());
             names.push(kernel.name().to_owned());

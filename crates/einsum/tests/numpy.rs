@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use matmul::{Availability, Kernel, Real};
+use matmul::Real;
+use matmul::kernel::{Availability, Kernel};
 use matmul_einsum::{Einsum, Error, Operand, Search, matmul_with, outer_with, tensordot_with};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, ShapeBuilder};
 
@@ -104,7 +105,7 @@ fn evaluate<T: Real>(kernel: &dyn Kernel<T>, case: &Case) -> Result<ArrayD<T>, E
 fn check<T: Real>() {
     let cases = cases();
     assert!(cases.len() > 400, "{} cases", cases.len());
-    for kernel in matmul::all::<T>() {
+    for kernel in matmul::kernel::all::<T>() {
         if kernel.availability() != Availability::Available {
             continue;
         }

@@ -1,4 +1,5 @@
-use matmul::{Kernel, MatMut, MatRef, Matrix, Real};
+use matmul::kernel::Kernel;
+use matmul::{MatMut, MatRef, Matrix, Real};
 use rand::{Rng, RngExt};
 
 use crate::Error;

@@ -39,7 +39,8 @@ pub mod plot;
 mod sgd;
 mod timed;
 
-use matmul::{Availability, Kernel, Real};
+use matmul::Real;
+use matmul::kernel::{Availability, Kernel};
 
 pub use error::Error;
 pub use factors::{factors, normal};
@@ -54,12 +55,12 @@ pub fn rng(seed: u64) -> rand_pcg::Pcg64Mcg {
     rand::SeedableRng::seed_from_u64(seed)
 }
 
-/// The kernel of this name, out of [`matmul::all`].
+/// The kernel of this name, out of [`matmul::kernel::all`].
 ///
 /// # Errors
 /// [`Error::UnknownKernel`] lists the names there are; [`Error::Product`] if this machine or build cannot run it.
 pub fn kernel<T: Real>(name: &str) -> Result<Box<dyn Kernel<T>>, Error> {
-    let mut kernels = matmul::all::<T>();
+    let mut kernels = matmul::kernel::all::<T>();
     let Some(at) = kernels.iter().position(|kernel| kernel.name() == name) else {
         let known = kernels.iter().map(|kernel| kernel.name()).collect::<Vec<_>>().join(", ");
         return Err(Error::UnknownKernel { found: name.to_owned(), known });

@@ -1,4 +1,5 @@
-use matmul::{Kernel, MatRef, Matrix, Real};
+use matmul::kernel::Kernel;
+use matmul::{MatRef, Matrix, Real};
 use rand::Rng;
 
 use crate::{Error, Linear, argmax, softmax_cross_entropy};

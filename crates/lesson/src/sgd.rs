@@ -1,4 +1,5 @@
-use matmul::{Kernel, MatRef, Real};
+use matmul::kernel::Kernel;
+use matmul::{MatRef, Real};
 use rand::Rng;
 use rand::seq::SliceRandom;
 

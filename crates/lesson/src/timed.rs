@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use matmul::{Availability, Kernel, Problem, Promise, Real, Sizes};
+use matmul::Real;
+use matmul::kernel::{Availability, Kernel, Problem, Promise, Sizes};
 
 /// m, k and n of a product.
 pub type Shape = (usize, usize, usize);

@@ -1,6 +1,7 @@
 //! The model's mathematics, and the bits of a whole training run.
 
-use matmul::{Kernel, MatRef, Matrix};
+use matmul::kernel::Kernel;
+use matmul::{Gemm, MatRef, Matrix};
 use matmul_lesson::{Error, Linear, Mlp, Sgd, kernel, rng};
 use matmul_mnist::{Manifest, Mnist, PIXELS, synthetic};
 use rand::RngExt;
@@ -92,7 +93,7 @@ fn a_model_has_the_same_bits_on_every_kernel_and_thread_count() {
     assert!(compared > 0);
     for threads in 1..=8 {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let model = pool.install(|| train(&*matmul::parallel(threads), &mnist));
+        let model = pool.install(|| train(&Gemm::new().threads(threads), &mnist));
         assert!(bits(&model) == bits(&reference), "parallel, {threads} threads");
     }
     // A kernel outside the contract ends elsewhere, so equality above is not a matter of course.

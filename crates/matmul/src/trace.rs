@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use matmul_core::{Availability, BatchProblem, Element, Kernel, MatRef, Problem, Promise, Sizes};
@@ -23,7 +23,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// and the products go on.
 ///
 /// ```
-/// use matmul::{Kernel, MatMut, MatRef, Simd, Traced};
+/// use matmul::kernel::{Kernel, Simd};
+/// use matmul::{MatMut, MatRef, Traced};
 ///
 /// let path = std::env::temp_dir().join(format!("matmul-trace-{}.jsonl", std::process::id()));
 /// let kernel = Traced::new(Simd::new(), &path);
@@ -39,33 +40,41 @@ const EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Traced<K> {
     kernel: K,
-    /// `None`: what is asked for goes straight to the kernel.
-    log: Option<Arc<Log>>,
+    log: Arc<Log>,
 }
 
 impl<K> Traced<K> {
     /// `kernel`, whose products are taken down in `path`.
     pub fn new(kernel: K, path: impl Into<PathBuf>) -> Self {
-        Self { kernel, log: Some(Arc::new(Log::new(path.into(), false))) }
+        Self { kernel, log: Arc::new(Log::new(path.into(), false)) }
     }
+}
 
-    /// `kernel`, whose products are taken down if `MATMUL_TRACE` names a file.
-    pub fn from_env(kernel: K) -> Self {
-        let path = std::env::var_os("MATMUL_TRACE").filter(|path| !path.is_empty());
-        Self { kernel, log: path.map(|path| Arc::new(Log::new(path.into(), true))) }
+/// The log of the public calls: none unless `MATMUL_TRACE` names a file. Read once per process.
+pub(crate) fn global() -> Option<&'static Arc<Log>> {
+    static GLOBAL: OnceLock<Option<Arc<Log>>> = OnceLock::new();
+    let path = || std::env::var_os("MATMUL_TRACE").filter(|path| !path.is_empty());
+    GLOBAL.get_or_init(|| path().map(|path| Arc::new(Log::new(path.into(), true)))).as_ref()
+}
+
+/// Computes a product of the public calls, and takes it down if that is asked for.
+pub(crate) fn product(key: Key, compute: impl FnOnce()) {
+    match global() {
+        None => compute(),
+        Some(log) => taken_down(log, key, compute),
     }
+}
 
-    /// Runs `f` and takes its product down.
-    #[cold]
-    fn traced(&self, log: &Arc<Log>, key: Key, f: impl FnOnce()) {
-        let start = Instant::now();
-        f();
-        log.add(key, start.elapsed());
-        if log.until_exit {
-            // The threads' last words: there is nobody who drops a static.
-            let _ = ENDING
-                .try_with(|ending| _ = ending.borrow_mut().get_or_insert_with(|| Ending(Arc::clone(log))));
-        }
+/// Computes a product and takes it down.
+#[cold]
+fn taken_down(log: &Arc<Log>, key: Key, compute: impl FnOnce()) {
+    let start = Instant::now();
+    compute();
+    log.add(key, start.elapsed());
+    if log.until_exit {
+        // The threads' last words: there is nobody who drops a static.
+        let _ =
+            ENDING.try_with(|ending| _ = ending.borrow_mut().get_or_insert_with(|| Ending(Arc::clone(log))));
     }
 }
 
@@ -103,25 +112,21 @@ impl<T: Element, K: Kernel<T>> Kernel<T> for Traced<K> {
 
     #[inline]
     fn run(&self, problem: Problem<'_, T>) {
-        match &self.log {
-            None => self.kernel.run(problem),
-            Some(log) => self.traced(log, Key::of(&problem, 1), || self.kernel.run(problem)),
-        }
+        taken_down(&self.log, Key::of(&problem, 1), || self.kernel.run(problem));
     }
 
     #[inline]
     fn run_batch(&self, mut batch: BatchProblem<'_, T>) {
         let count = batch.len();
-        match self.log.as_ref().zip(batch.first().map(|first| Key::of(&first, count))) {
-            None => self.kernel.run_batch(batch),
-            Some((log, key)) => self.traced(log, key, || self.kernel.run_batch(batch)),
+        if let Some(key) = batch.first().map(|first| Key::of(&first, count)) {
+            taken_down(&self.log, key, || self.kernel.run_batch(batch));
         }
     }
 }
 
 /// What is counted as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+pub(crate) struct Key {
     /// m, k and n.
     sizes: [usize; 3],
     /// Of A and B: `n` where rows are contiguous, `t` where columns are.
@@ -131,7 +136,7 @@ struct Key {
 }
 
 impl Key {
-    fn of<T: Element>(problem: &Problem<'_, T>, batch: usize) -> Self {
+    pub(crate) fn of<T: Element>(problem: &Problem<'_, T>, batch: usize) -> Self {
         let layout = |x: MatRef<'_, T>| if x.rs() == 1 && x.cs() != 1 { 't' } else { 'n' };
         Self {
             sizes: [problem.m(), problem.k(), problem.n()],
@@ -144,7 +149,7 @@ impl Key {
 
 /// What was counted until now.
 #[derive(Debug)]
-struct Log {
+pub(crate) struct Log {
     path: PathBuf,
     /// Whether it belongs to nobody who drops it.
     until_exit: bool,

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use matmul::{BatchMut, BatchRef, Identity, MatMut, MatRef, PackedB};
+use matmul::{BatchMut, BatchRef, Gemm, Identity, MatMut, MatRef, PackedA, PackedB, Relu};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -45,11 +45,15 @@ fn warm_calls_allocate_nothing() {
         // Both layouts of B: row-contiguous is often read in place, column-contiguous is packed.
         for b in [MatRef::from_row_major(&b, k, n).unwrap(), MatRef::from_col_major(&b, k, n).unwrap()] {
             let packed = PackedB::new(b).unwrap();
+            let packed_a = PackedA::new(a).unwrap();
+            let layer = Gemm::new().kernel("simd").threads(0).epilogue(Relu);
             let mut run = || {
                 let c_view = MatMut::from_row_major(&mut c, m, n).unwrap();
                 matmul::gemm(1.0, a, b, 0.0, c_view).unwrap();
                 let c_view = MatMut::from_row_major(&mut c, m, n).unwrap();
                 packed.gemm(1.0, a, 0.0, c_view, Identity).unwrap();
+                packed_a.gemm(1.0, b, 0.0, MatMut::from_col_major(&mut c, m, n).unwrap(), Relu).unwrap();
+                layer.gemm(1.0, a, b, 0.0, MatMut::from_row_major(&mut c, m, n).unwrap()).unwrap();
                 let (a, b) = (BatchRef::shared(a, 1), BatchRef::shared(b, 1));
                 matmul::gemm_batch(1.0, a, b, 0.0, BatchMut::from_row_major(&mut c, 1, m, n).unwrap())
                     .unwrap();

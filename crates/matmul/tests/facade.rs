@@ -1,11 +1,12 @@
 //! The facade: what it lists, what it refuses, and that what it picks keeps the contract.
 
-use matmul::{Availability, Error, Kernel, MatMut, MatRef, Matrix, Promise, Real};
+use matmul::kernel::{Availability, Kernel, Promise};
+use matmul::{Error, Gemm, MatMut, MatRef, Matrix, Real};
 use matmul_conformance::{Plan, check, check_same_bits};
 
 fn certify<T: Real>() {
-    check(matmul::best::<T>(), &Plan::quick()).assert_passed();
-    let kernels = matmul::all::<T>();
+    check::<T>(&Gemm::new(), &Plan::quick()).assert_passed();
+    let kernels = matmul::kernel::all::<T>();
     let keep_bits: Vec<&dyn Kernel<T>> = kernels
         .iter()
         .map(|kernel| kernel.as_ref())
@@ -25,7 +26,7 @@ fn every_kernel_with_the_contract_has_the_same_bits() {
 
 #[test]
 fn names_are_unique_and_the_ladder_is_complete() {
-    let kernels = matmul::all::<f32>();
+    let kernels = matmul::kernel::all::<f32>();
     let mut names: Vec<&str> = kernels.iter().map(|kernel| kernel.name()).collect();
     for rung in ["naive-loops", "naive-elementwise", "naive-broadcast", "blocked", "simd", "parallel"] {
         assert!(names.contains(&rung), "{rung} is not in {names:?}");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use matmul::{BatchMut, BatchRef, Bias, Error, Identity, MatMut, MatRef, PackedB};
+use matmul::{BatchMut, BatchRef, Error, Identity, MatMut, MatRef, PackedB, Relu};
 
 const MAX: usize = usize::MAX;
 
@@ -56,7 +56,7 @@ fn packed_products_of_nothing_are_those_of_gemm() {
         let c = |data| MatMut::from_row_major(data, m, n).expect("m x n");
         matmul::gemm(1.0, a, b, 0.5, c(&mut plain)).expect("agreeing shapes");
         packed.gemm(1.0, a, 0.5, c(&mut once), Identity).expect("agreeing shapes");
-        packed.gemm(1.0, a, 0.5, c(&mut layer), Bias { bias: &[], relu: true }).expect("agreeing shapes");
+        packed.gemm(1.0, a, 0.5, c(&mut layer), Relu).expect("agreeing shapes");
         assert_eq!((&once, &layer), (&plain, &plain), "{m}x{k}x{n}");
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use matmul::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Simd, Traced};
+use matmul::kernel::{Kernel, Simd};
+use matmul::{BatchMut, BatchRef, Gemm, MatMut, MatRef, Traced};
 
 const CHILD: &str = "MATMUL_TEST_OF_TRACES";
 
@@ -98,11 +99,11 @@ fn a_program_that_is_traced() {
         fn name(&self) -> &str {
             "public"
         }
-        fn run(&self, problem: matmul::Problem<'_, T>) {
-            matmul::best().run(problem);
+        fn run(&self, problem: matmul::kernel::Problem<'_, T>) {
+            Gemm::new().run(problem);
         }
-        fn run_batch(&self, batch: matmul::BatchProblem<'_, T>) {
-            matmul::best().run_batch(batch);
+        fn run_batch(&self, batch: matmul::kernel::BatchProblem<'_, T>) {
+            Gemm::new().run_batch(batch);
         }
     }
     products(Public);

@@ -44,6 +44,14 @@ pub use matmul_blocked::release_memory;
 pub use matmul_core::{BatchMut, BatchRef, Error, Kernel, MatMut, MatRef, Matrix, Problem};
 
 /// Rayon's threads, for any engine.
+///
+/// ```
+/// use matmul_blocked::Join;
+/// use matmul_parallel::Rayon;
+///
+/// assert_eq!((Rayon::of(3).threads(), Rayon::of(0).threads()), (3, 1));
+/// assert!(Rayon::current().threads() >= 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rayon {
     threads: Option<usize>,
@@ -81,6 +89,14 @@ impl Join for Rayon {
 }
 
 /// The kernel of this CPU's best instruction set on several threads.
+///
+/// ```
+/// use matmul_parallel::{Kernel, Parallel};
+///
+/// let three = Parallel::with_threads(3);
+/// assert_eq!((Kernel::<f32>::name(&three), Kernel::<f32>::threads(&three)), ("parallel", 3));
+/// assert_eq!(Kernel::<f32>::name(&three.fast()), "parallel-fast");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Parallel {
     simd: Simd,

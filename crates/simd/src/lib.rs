@@ -57,6 +57,16 @@ isa_table! {
 }
 
 /// The SIMD kernel on the calling thread.
+///
+/// ```
+/// use matmul_simd::{Isa, Kernel, Simd};
+///
+/// let best = Simd::new();
+/// assert_eq!(best.isa(), Isa::best().ok());
+/// let portable = Simd::with_isa(Isa::Portable);
+/// assert_eq!(Kernel::<f32>::name(&portable), "simd-portable");
+/// assert_eq!(Kernel::<f32>::name(&best.fast()), "simd-fast");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Simd {
     isa: Isa,

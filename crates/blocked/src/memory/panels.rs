@@ -6,7 +6,7 @@ use matmul_core::{Element, Error, K_CHUNK, MatMut, MatRef};
 
 use super::arena::Buffer;
 use super::pack::{PackFn, SLACK};
-use crate::epilogue::Epilogue;
+use crate::epilogue::{Epilogue, finish};
 use crate::raw::{Span, all};
 
 /// Rows of B that are packed side by side: a panel takes 64 or 128 B of each, and going down a whole chunk would
@@ -152,7 +152,7 @@ impl<'a, T: Element> PackedProblem<'a, T> {
     /// C ← epilogue(β·C) is already done: the epilogue is applied to every element all the same.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless A is m × k and C m × n. C is unchanged then.
+    /// [`Error::Shape`] unless A is m × k and C m × n, or what the epilogue says of C's shape. C is unchanged then.
     pub fn new(
         (alpha, a, b): (T::Out, MatRef<'a, T>, &'a PackedB<T>),
         (beta, mut c): (T::Out, MatMut<'a, T::Out>),
@@ -162,19 +162,12 @@ impl<'a, T: Element> PackedProblem<'a, T> {
         if k != b.k || c.shape() != (m, b.n) {
             return Err(Error::Shape { a: a.shape(), b: (b.k, b.n), c: c.shape() });
         }
+        epilogue.check(c.shape())?;
         if m > 0 && b.n > 0 && k > 0 && alpha != T::Out::ZERO {
             return Ok(Some(Self { alpha, a, b, beta, c, epilogue }));
         }
-        // So many rows of nothing would take as many steps.
-        let m = if b.n == 0 { 0 } else { m };
-        for i in 0..m {
-            for j in 0..b.n {
-                let zero = T::Out::ZERO;
-                let mut element = [if beta == zero { zero } else { beta * c.at(i, j) }];
-                epilogue.apply(i, j, &mut element);
-                c.set(i, j, element[0]);
-            }
-        }
+        c.scale(beta);
+        finish(epilogue, c);
         Ok(None)
     }
 }

@@ -34,7 +34,7 @@ enum Columns<T> {
 }
 
 /// Computes columns of the product as `how` says; `packed` has B where that says `Packed`. `finish` is the epilogue.
-/// Small products are moved over C in place, so that `t` is of no use afterwards.
+/// Small products are moved over C in place, and are whole again afterwards.
 ///
 /// # Safety
 /// The contract of [`Raw`] holds; rows of B are contiguous where it is read in place; and `packed`, if it is used, holds
@@ -93,8 +93,8 @@ pub(crate) unsafe fn run<T: Element>(
 /// The contract of [`Raw`] holds, and rows of B and C are contiguous.
 unsafe fn in_place<T: Element>(engine: &Engine<T>, t: &mut Raw<T>, columns: Span, how: &Tiles) {
     let (tile, width) = (engine.functions().tile, how.columns);
-    let (k, a, b, c, fold) = (t.k, t.a, t.b, t.c, t.fold(0));
-    for i in all(t.m).cut_level(how.rows) {
+    let (m, n, k, a, b, c, fold) = (t.m, t.n, t.k, t.a, t.b, t.c, t.fold(0));
+    for i in all(m).cut_level(how.rows) {
         t.m = i.len;
         for p in all(k).cut(K_CHUNK) {
             t.k = p.len;
@@ -109,6 +109,7 @@ unsafe fn in_place<T: Element>(engine: &Engine<T>, t: &mut Raw<T>, columns: Span
             }
         }
     }
+    (t.m, t.n, t.k, t.a, t.b, t.c) = (m, n, k, a, b, c);
 }
 
 struct Loops<'a, T: Element> {
@@ -183,7 +184,7 @@ impl<T: Element> Loops<'_, T> {
                 }
                 (self.engine.functions().tile)(tile, fold);
                 if let Some(finish) = finish {
-                    finish.run(tile.c, (tile.m, tile.n), tile.c_rs);
+                    finish.run(tile.c, (tile.m, tile.n), (tile.c_rs, 1));
                 }
             }
         }
@@ -209,7 +210,7 @@ impl<T: Element> Loops<'_, T> {
             let staged = Raw { c: buffer.as_mut_ptr(), c_rs: n as isize, c_cs: 1, ..*tile };
             (self.engine.functions().tile)(&staged, fold);
             if let Some(finish) = finish {
-                finish.run(staged.c, (m, n), staged.c_rs);
+                finish.run(staged.c, (m, n), (staged.c_rs, 1));
             }
             places().for_each(|(i, j)| *at((i, j)) = buffer[i * n + j]);
         }

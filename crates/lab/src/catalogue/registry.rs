@@ -1,6 +1,7 @@
 //! Every kernel that can be a row: ours, the Rust peers, the linked BLAS and libraries loaded at run time.
 
-use matmul::{Availability, BatchMut, BatchRef, Kernel, MatMut, MatRef, Problem, Promise, Real, Sizes};
+use matmul::kernel::{Availability, Kernel, Parallel, Problem, Promise, Sizes};
+use matmul::{BatchMut, BatchRef, Gemm, MatMut, MatRef, Real};
 use matmul_blas::Blas;
 use matmul_report::{Dtype, Owner};
 use matmul_simd::{Isa, Simd};
@@ -71,15 +72,15 @@ impl<T: Real> Kernel<T> for Facade {
     }
 
     fn availability(&self) -> Availability {
-        matmul::best::<T>().availability()
+        Kernel::<T>::availability(&Gemm::new())
     }
 
     fn promise(&self) -> Promise {
-        matmul::best::<T>().promise()
+        Kernel::<T>::promise(&Gemm::new())
     }
 
     fn sizes(&self) -> Option<Sizes> {
-        matmul::best::<T>().sizes()
+        Kernel::<T>::sizes(&Gemm::new())
     }
 
     fn threads(&self) -> usize {
@@ -87,7 +88,7 @@ impl<T: Real> Kernel<T> for Facade {
     }
 
     fn run(&self, problem: Problem<'_, T>) {
-        matmul::best().run(problem);
+        Kernel::run(&Gemm::new(), problem);
     }
 
     #[inline]
@@ -116,7 +117,7 @@ impl<T: Real> Kernel<T> for Facade {
 
 /// The kernels of a thread count. With more than one thread, only those that use exactly that many.
 pub(crate) fn entries<T: Real>(threads: usize, libraries: &Libraries) -> Vec<Entry<T>> {
-    let own = if threads == 1 { matmul::all() } else { vec![matmul::parallel(threads)] };
+    let own = if threads == 1 { matmul::kernel::all() } else { vec![parallel(threads)] };
     let mut entries: Vec<Entry<T>> = own
         .into_iter()
         // `all` lists the parallel kernel too, at a count that is a row of another cell, and the linked BLAS if the
@@ -143,9 +144,13 @@ pub(crate) fn entries<T: Real>(threads: usize, libraries: &Libraries) -> Vec<Ent
     entries
 }
 
+fn parallel<T: Real>(threads: usize) -> Box<dyn Kernel<T>> {
+    Box::new(Parallel::with_threads(threads))
+}
+
 /// The parallel kernel on one thread, which [`entries`] leaves out because it is the same code as `simd`.
 pub(crate) fn own_parallel<T: Real>(threads: usize) -> Entry<T> {
-    Entry { owner: Owner::Own, detail: detail("parallel"), kernel: matmul::parallel(threads) }
+    Entry { owner: Owner::Own, detail: detail("parallel"), kernel: parallel(threads) }
 }
 
 /// The portable tile, compiled for hardware that fuses multiply-adds and for any: [`entries`] leaves it out, because

@@ -1,6 +1,7 @@
 //! `blocking`: the caches of this machine, and the blocks that the loops of each instruction set keep in them.
 
-use matmul::{Isa, Kernel, Real, Simd, Sizes};
+use matmul::Real;
+use matmul::kernel::{Isa, Kernel, Simd, Sizes};
 use matmul_report::render::Table;
 use matmul_report::{ASSUMED_CACHES, Machine};
 
@@ -60,7 +61,7 @@ fn add<T: Real>(table: &mut Table, isa: Isa, machine: &Machine) {
 fn figures(shape: Sizes, element: usize, machine: &Machine) -> Vec<String> {
     let Sizes { mr, nr, mc, kc, nc } = shape;
     let mut line: Vec<String> = [mr, nr, mc, kc, nc].map(|size| size.to_string()).into();
-    let chunk = matmul::K_CHUNK.min(kc);
+    let chunk = matmul::kernel::K_CHUNK.min(kc);
     for (level, elements) in [(1, mr * chunk), (2, chunk * nr), (3, kc * nc)] {
         let bytes = (elements * element) as f64;
         line.push(format!("{:.0} KiB", bytes / 1024.0));

@@ -1,6 +1,7 @@
 //! `conform`: the conformance kit on every kernel, as a table and as `conformance.json`.
 
-use matmul::{Kernel, Promise, Real};
+use matmul::Real;
+use matmul::kernel::{Kernel, Promise};
 use matmul_conformance::{Fingerprint, check_same_bits};
 use matmul_report::render::checks_table;
 use matmul_report::{Checked, Owner, Record};

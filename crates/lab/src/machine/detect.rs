@@ -7,7 +7,8 @@ use matmul_report::{Cache, Machine};
 use crate::machine::affinity;
 
 /// Variables that choose an instruction set, a thread count or a page size, or fill memory.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
+    "MATMUL_KERNEL",
     "MATMUL_MAX_ISA",
     "MATMUL_REQUIRE",
     "RAYON_NUM_THREADS",

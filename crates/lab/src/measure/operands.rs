@@ -1,6 +1,7 @@
 //! A and B of a cell, filled from MNIST or from a seeded generator, and the C that kernels write to.
 
-use matmul::{BatchMut, BatchRef, Kernel, MatMut, MatRef, Real};
+use matmul::kernel::Kernel;
+use matmul::{BatchMut, BatchRef, MatMut, MatRef, Real};
 use matmul_report::{Layout, Shape, Source};
 
 use crate::error::Error;
@@ -227,7 +228,7 @@ mod tests {
             ["64x(64x64x64)", "5x(3x4x5)/shared", "6x7x8/strided", "6x7x8/ld9", "6x7x8/reversed", "6x7x1/col"]
         {
             let mut operands = Operands::<f32>::new(&shape(name), NONE, 1);
-            operands.call().unwrap().multiply(matmul::best()).unwrap();
+            operands.call().unwrap().multiply(&matmul::Gemm::new()).unwrap();
             let result = operands.result().unwrap();
             let Shape { m, n, batch, .. } = operands.shape;
             assert!(result.len() == m * n * batch && result.iter().all(|x| !x.is_nan()), "{name}");

@@ -1,6 +1,7 @@
 //! Calling one kernel: in this process, or in one of its own.
 
-use matmul::{Kernel, Real};
+use matmul::Real;
+use matmul::kernel::Kernel;
 use matmul_report::{Called, Check};
 
 use crate::child::worker::Worker;

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use matmul::{Kernel, Real};
+use matmul::Real;
+use matmul::kernel::Kernel;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

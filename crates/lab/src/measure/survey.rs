@@ -271,7 +271,7 @@ impl Survey {
         let images = self.mnist.as_ref().map(|m| Images { train: &m.x_train, valid: &m.x_valid });
         let images = images.unwrap_or(Images { train: &[], valid: &[] });
         let operands = Operands::new(shape, images, self.report.seed);
-        let reference = pool.install(|| Reference::new(&operands, matmul::best()))?;
+        let reference = pool.install(|| Reference::new(&operands, &matmul::Gemm::new()))?;
         let own = reference.own_check();
         if !own.passed {
             self.add(Line::Note(format!("the reference of {shape} {} is wrong: {own:?}", T::NAME)));

@@ -1,6 +1,7 @@
 //! The reference that every timed kernel's result is held against, in the run that times it.
 
-use matmul::{Kernel, MatMut, MatRef, Real};
+use matmul::kernel::Kernel;
+use matmul::{MatMut, MatRef, Real};
 use matmul_report::Check;
 
 use crate::error::Error;
@@ -129,8 +130,8 @@ mod tests {
     fn setup<T: matmul::Real>(name: &str) -> (Operands<T>, Reference) {
         let shape = matmul_report::groups::select(&[name]).unwrap().remove(0);
         let mut operands = Operands::<T>::new(&shape, Images { train: &[], valid: &[] }, 3);
-        let reference = Reference::new(&operands, matmul::best()).unwrap();
-        operands.call().unwrap().multiply(matmul::best()).unwrap();
+        let reference = Reference::new(&operands, &matmul::Gemm::new()).unwrap();
+        operands.call().unwrap().multiply(&matmul::Gemm::new()).unwrap();
         (operands, reference)
     }
 

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use matmul::{Availability, Kernel, MatMut, MatRef};
+use matmul::kernel::{Availability, Kernel};
+use matmul::{MatMut, MatRef};
 use matmul_blas::Blas;
 use matmul_lesson::ladder::{Matmul, RUNGS, close};
 use matmul_report::render::Table;
@@ -97,7 +98,7 @@ impl Rung {
 
 /// The ladder, lowest rung first, the BLAS last.
 pub(super) fn rungs() -> Vec<Rung> {
-    let mut kernels = matmul::all::<f32>();
+    let mut kernels = matmul::kernel::all::<f32>();
     kernels.retain(|kernel| OURS.contains(&kernel.name()));
     kernels.push(Box::new(Blas::linked()));
     let chapters = RUNGS.iter().map(|&(name, matmul)| Rung::Chapter(name, matmul));
@@ -276,7 +277,7 @@ fn time_text(seconds: f64) -> String {
 mod tests {
     use super::*;
     use crate::measure::operands::Random;
-    use matmul::Problem;
+    use matmul::kernel::Problem;
 
     /// Right but for the last element, which it leaves alone.
     struct DropsLast;
