@@ -16,6 +16,7 @@ mod doctor;
 mod folders;
 mod packages;
 mod plan;
+mod published;
 mod size;
 mod test;
 
@@ -94,6 +95,10 @@ enum Task {
     Blocking,
     /// Print which way a product goes, why, and what limits it
     Plan(plan::Options),
+    /// Make the packages that are published, and build each from what is in it
+    Package,
+    /// Build what is published with the oldest compiler that it names, and run the kernels' tests with it
+    Msrv,
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
     /// Print completions for a shell in which `xtask` is an alias of `cargo xtask`
@@ -133,6 +138,8 @@ enum Error {
     Read { what: String, source: io::Error },
     #[error("cargo metadata: expected target_directory, found {found}")]
     Metadata { found: String },
+    #[error("cargo metadata: expected packages, found {found}")]
+    Packages { found: String },
     #[error("results could not be printed: {source}")]
     Output { source: io::Error },
     #[error("the comparison as JSON: {0}")]
@@ -201,6 +208,8 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
         Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, true)?),
         Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), false)?, Vec::new()),
         Task::Plan(options) => Ok(plan::run(&options)?),
+        Task::Package => published::package(),
+        Task::Msrv => published::msrv(),
         Task::Size(options) => Ok(size::run(&options, &folders::target()?)?),
         Task::Completions { shell } => {
             let mut script = Vec::new();
