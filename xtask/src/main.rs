@@ -17,6 +17,7 @@ mod folders;
 mod packages;
 mod plan;
 mod published;
+mod renew;
 mod size;
 mod test;
 
@@ -99,6 +100,8 @@ enum Task {
     Package,
     /// Build what is published with the oldest compiler that it names, and run the kernels' tests with it
     Msrv,
+    /// Write the files that follow from others: the packages' READMEs, the table of their features
+    Renew(renew::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
     /// Print completions for a shell in which `xtask` is an alias of `cargo xtask`
@@ -157,6 +160,8 @@ enum Error {
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    Renew(#[from] renew::Error),
+    #[error(transparent)]
     Size(#[from] size::Error),
 }
 
@@ -210,6 +215,7 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
         Task::Plan(options) => Ok(plan::run(&options)?),
         Task::Package => published::package(),
         Task::Msrv => published::msrv(),
+        Task::Renew(options) => renew::run(&options),
         Task::Size(options) => Ok(size::run(&options, &folders::target()?)?),
         Task::Completions { shell } => {
             let mut script = Vec::new();

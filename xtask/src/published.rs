@@ -2,7 +2,7 @@
 //! it, and builds and passes its tests with the oldest compiler that it names.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cross::fetch_rustc;
@@ -19,13 +19,15 @@ const KERNELS: [&str; 6] =
     ["matmul-core", "matmul-naive", "matmul-blocked", "matmul-simd", "matmul-parallel", "matmul-kernels"];
 
 /// What cargo knows of a package that may be published.
-struct Published {
-    name: String,
-    rust_version: String,
+pub(crate) struct Published {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) rust_version: String,
+    pub(crate) folder: PathBuf,
 }
 
 /// The packages without `publish = false`.
-fn published() -> Result<Vec<Published>, Error> {
+pub(crate) fn published() -> Result<Vec<Published>, Error> {
     let mut command = cargo();
     command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
     let output = command.arg(root().join("Cargo.toml")).output();
@@ -40,7 +42,12 @@ fn published() -> Result<Vec<Published>, Error> {
     Ok(published
         .map(|package| Published {
             name: text(&package["name"]),
+            version: text(&package["version"]),
             rust_version: text(&package["rust_version"]),
+            folder: Path::new(&text(&package["manifest_path"]))
+                .parent()
+                .map(Path::to_owned)
+                .unwrap_or_default(),
         })
         .collect())
 }
