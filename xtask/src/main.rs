@@ -5,6 +5,7 @@
 // A closed pipe makes println! panic: `say!` and `tell!` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod asan;
 mod asm;
 mod blas;
@@ -100,7 +101,8 @@ enum Task {
     Package,
     /// Build what is published with the oldest compiler that it names, and run the kernels' tests with it
     Msrv,
-    /// Write the files that follow from others: the packages' READMEs, the table of their features
+    /// Write the files that follow from others: the packages' READMEs, the table of their features;
+    /// with --api, the listings of public items
     Renew(renew::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),

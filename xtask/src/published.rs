@@ -21,6 +21,7 @@ const KERNELS: [&str; 3] = ["matmul-blocked", "matmul-simd", "matmul-parallel"];
 pub(crate) struct Published {
     pub(crate) name: String,
     pub(crate) version: String,
+    pub(crate) library: String,
     pub(crate) rust_version: String,
     pub(crate) folder: PathBuf,
 }
@@ -42,6 +43,7 @@ pub(crate) fn published() -> Result<Vec<Published>, Error> {
         .map(|package| Published {
             name: text(&package["name"]),
             version: text(&package["version"]),
+            library: library(package),
             rust_version: text(&package["rust_version"]),
             folder: Path::new(&text(&package["manifest_path"]))
                 .parent()
@@ -49,6 +51,13 @@ pub(crate) fn published() -> Result<Vec<Published>, Error> {
                 .unwrap_or_default(),
         })
         .collect())
+}
+
+/// The name of a package's library, which need not be its own.
+fn library(package: &serde_json::Value) -> String {
+    let targets = package["targets"].as_array().into_iter().flatten();
+    let mut libraries = targets.filter(|target| target["kind"][0] == "lib");
+    libraries.find_map(|target| target["name"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// Makes each package and builds it from what is in it, with the others of this repository as packages too.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::api;
 use crate::folders::root;
 use crate::published::{Published, published};
 use matmul_lab::say;
@@ -18,6 +19,12 @@ pub(crate) enum Error {
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error("{}: expected the lines {begin} and {end}", path.display())]
     NoRegion { path: PathBuf, begin: String, end: String },
+    #[error("cargo doc ended with status {code}")]
+    Doc { code: u8 },
+    #[error("{}: no list of items", folder.display())]
+    NoItems { folder: PathBuf },
+    #[error("{0}")]
+    Rustc(String),
 }
 
 /// Whether files are written.
@@ -26,13 +33,20 @@ pub(crate) struct Options {
     /// Write nothing; fail if a file is not what it would be
     #[arg(long)]
     check: bool,
+    /// Also docs/api, the public items of each package, from rustdoc's pages
+    #[arg(long)]
+    api: bool,
 }
 
 /// Where the table of features goes.
 const PACKAGES: &str = "docs/packages.md";
 
 pub(crate) fn run(options: &Options) -> Result<u8, crate::Error> {
-    let files = files(&published()?)?;
+    let published = published()?;
+    let mut files = files(&published)?;
+    if options.api && (!options.check || api::is_comparable()?) {
+        files.extend(api::files(&published)?);
+    }
     let mut differ = 0;
     for (path, text) in &files {
         let file = root().join(path);
@@ -41,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, crate::Error> {
         }
         differ += 1;
         if options.check {
-            say!("FAILED: {path} is not what it follows from; `cargo xtask renew` writes it");
+            say!("FAILED: {path} is not what it follows from; `cargo xtask renew --api` writes it");
         } else {
             fs::write(&file, text).map_err(at("write", &file))?;
             say!("wrote {path}");
@@ -71,11 +85,11 @@ fn files(published: &[Published]) -> Result<Vec<(String, String)>, Error> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map(|text| text.replace("\r\n", "\n")).map_err(at("read", path))
 }
 
-fn at(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+pub(crate) fn at(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { what, path: path.clone(), source }
 }
