@@ -94,7 +94,7 @@ impl<'p> Cross<'p> {
         make_static(&mut command, target.triple);
         command.env("LD_LIBRARY_PATH", packages.libraries());
         if self.debian_rust {
-            // Older than what the workspace asks for, which only its x86-64 code needs.
+            // Older than what the tools of the workspace ask for; what is built here does without.
             command.arg("--ignore-rust-version").env("RUSTC", packages.file("usr/bin/rustc")?);
         }
         Ok(command)
