@@ -60,7 +60,7 @@ fn every_program_is_in_the_table() {
 #[test]
 fn every_program_prints_what_it_should() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for (name, expected) in PROGRAMS {
+    for &(name, expected) in PROGRAMS {
         let manifest = root().join("examples").join(name).join("Cargo.toml");
         let mut run = Command::new(&cargo);
         run.args(["run", "--quiet", "--offline", "--locked", "--manifest-path"]).arg(manifest);
