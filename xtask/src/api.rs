@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::folders::{root, target};
 use crate::packages::output;
 use crate::published::Published;
-use crate::renew::{Error, at, read};
+use crate::texts::{Error, at, read};
 use crate::{cargo, status};
 use matmul_lab::say;
 

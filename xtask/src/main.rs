@@ -21,6 +21,7 @@ mod published;
 mod renew;
 mod size;
 mod test;
+mod texts;
 
 use std::env;
 use std::ffi::OsString;
@@ -162,7 +163,7 @@ enum Error {
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
-    Renew(#[from] renew::Error),
+    Renew(#[from] texts::Error),
     #[error(transparent)]
     Size(#[from] size::Error),
 }

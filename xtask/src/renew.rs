@@ -2,30 +2,15 @@
 //! docs/packages.md has the features of all.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
 use crate::api;
 use crate::folders::root;
 use crate::published::{Published, published};
+use crate::texts::{Error, at, read};
 use matmul_lab::say;
-
-/// Why a file could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("cannot {what} {}: {source}", path.display())]
-    File { what: &'static str, path: PathBuf, source: io::Error },
-    #[error("{}: expected the lines {begin} and {end}", path.display())]
-    NoRegion { path: PathBuf, begin: String, end: String },
-    #[error("cargo doc ended with status {code}")]
-    Doc { code: u8 },
-    #[error("{}: no list of items", folder.display())]
-    NoItems { folder: PathBuf },
-    #[error("{0}")]
-    Rustc(String),
-}
 
 /// Whether files are written.
 #[derive(Debug, Args)]
@@ -83,15 +68,6 @@ fn files(published: &[Published]) -> Result<Vec<(String, String)>, Error> {
     let path = root().join(PACKAGES);
     files.push((PACKAGES.into(), with_region(&path, &read(&path)?, "features", &table)?));
     Ok(files)
-}
-
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map(|text| text.replace("\r\n", "\n")).map_err(at("read", path))
-}
-
-pub(crate) fn at(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File { what, path: path.clone(), source }
 }
 
 /// A document with other lines between its two marks.
