@@ -94,7 +94,7 @@ impl<'p> Cross<'p> {
         make_static(&mut command, target.triple);
         command.env("LD_LIBRARY_PATH", packages.libraries());
         if self.debian_rust {
-            // Older than what the workspace asks for, which only its x86-64 code needs.
+            // Older than what the tools of the workspace ask for; what is built here does without.
             command.arg("--ignore-rust-version").env("RUSTC", packages.file("usr/bin/rustc")?);
         }
         Ok(command)
@@ -138,7 +138,13 @@ fn rustup_add(target: &Target) -> bool {
 /// Debian's Rust, in the version that it has for the target too.
 fn fetch_rust(target: &Target, packages: &Packages) -> Result<(), String> {
     let std = format!("libstd-rust-web-dev:{}", target.debian);
-    let version = packages.newest(&std)?;
+    let version = packages.version(&std, "")?;
+    fetch_rustc(packages, &version)?;
+    packages.fetch(&format!("std-{}", target.debian), &[], &[format!("{std}={version}")])
+}
+
+/// Debian's compiler for this machine, in a version of its package. There is one at a time.
+pub(crate) fn fetch_rustc(packages: &Packages, version: &str) -> Result<(), String> {
     let minor = version.split('.').take(2).collect::<Vec<_>>().join(".");
     let rustc = [
         "rustc-web:amd64".into(),
@@ -147,6 +153,5 @@ fn fetch_rust(target: &Target, packages: &Packages) -> Result<(), String> {
     ];
     let exactly = |name: &String| format!("{name}={version}");
     // LLVM is what the second of them depends on; the others would pull in libraries of the other architecture.
-    packages.fetch("rustc", &[exactly(&rustc[1])], &rustc.each_ref().map(exactly))?;
-    packages.fetch(&format!("std-{}", target.debian), &[], &[exactly(&std)])
+    packages.fetch("rustc", &[exactly(&rustc[1])], &rustc.each_ref().map(exactly))
 }

@@ -88,7 +88,7 @@ mod tests {
         let (data, out) = (root().join("data"), target().unwrap().join("matmul-bench"));
         let expected = ["--data", data.to_str().unwrap(), "--out", out.to_str().unwrap()];
         assert_eq!(of(&["bench", "--quick"]), expected);
-        assert!(data.join("manifest.toml").exists(), "{}", data.display());
+        assert!(data.join("README.md").exists(), "{}", data.display());
         assert!(of(&["bench", "--dir", "x", "--out=y"]).is_empty());
         let lesson = of(&["lesson", "--data", "x"]);
         assert_eq!(lesson, ["--chapters", root().join("docs/lesson").to_str().unwrap()]);

@@ -5,6 +5,7 @@
 // A closed pipe makes println! panic: `say!` and `tell!` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod asan;
 mod asm;
 mod blas;
@@ -17,8 +18,11 @@ mod folders;
 mod instructions;
 mod packages;
 mod plan;
+mod published;
+mod renew;
 mod size;
 mod test;
+mod texts;
 
 use std::env;
 use std::ffi::OsString;
@@ -97,6 +101,13 @@ enum Task {
     Blocking,
     /// Print which way a product goes, why, and what limits it
     Plan(plan::Options),
+    /// Make the packages that are published, and build each from what is in it
+    Package,
+    /// Build what is published with the oldest compiler that it names, and run the kernels' tests with it
+    Msrv,
+    /// Write the files that follow from others: the packages' READMEs, the table of their features;
+    /// with --api, the listings of public items
+    Renew(renew::Options),
     /// Build each program of alone/ by itself: seconds, and bytes of machine code
     Size(size::Options),
     /// Print completions for a shell in which `xtask` is an alias of `cargo xtask`
@@ -136,6 +147,8 @@ enum Error {
     Read { what: String, source: io::Error },
     #[error("cargo metadata: expected target_directory, found {found}")]
     Metadata { found: String },
+    #[error("cargo metadata: expected packages, found {found}")]
+    Packages { found: String },
     #[error("results could not be printed: {source}")]
     Output { source: io::Error },
     #[error("the comparison as JSON: {0}")]
@@ -154,6 +167,8 @@ enum Error {
     Instructions { found: String },
     #[error(transparent)]
     Plan(#[from] plan::Error),
+    #[error(transparent)]
+    Renew(#[from] texts::Error),
     #[error(transparent)]
     Size(#[from] size::Error),
 }
@@ -207,6 +222,9 @@ fn run(task: Task, given: &ArgMatches) -> Result<u8, Error> {
         Task::Test { blas, .. } => test::run(Blas::decide(blas.blas, true)?),
         Task::Blocking => lab("blocking", &Blas::decide(Some(Choice::None), false)?, Vec::new()),
         Task::Plan(options) => Ok(plan::run(&options)?),
+        Task::Package => published::package(),
+        Task::Msrv => published::msrv(),
+        Task::Renew(options) => renew::run(&options),
         Task::Size(options) => Ok(size::run(&options, &folders::target()?)?),
         Task::Completions { shell } => {
             let mut script = Vec::new();

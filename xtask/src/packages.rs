@@ -81,13 +81,14 @@ impl Packages {
         fs::write(self.dir.join("sets").join(set), "").map_err(message)
     }
 
-    /// The newest version of a package, `name` or `name:architecture`.
-    pub(crate) fn newest(&self, package: &str) -> Result<String, String> {
+    /// The newest version of a package, `name` or `name:architecture`, that begins so.
+    pub(crate) fn version(&self, package: &str, begins: &str) -> Result<String, String> {
         let newest = || {
             let table = output(self.apt("apt-cache").args(["madison", package]))?;
             // package | version | source
-            let version = table.lines().next().and_then(|line| line.split('|').nth(1));
-            version.map(|version| version.trim().to_owned()).ok_or(format!("apt knows no {package}"))
+            let mut versions = table.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim()));
+            let version = versions.find(|version| version.starts_with(begins));
+            version.map(str::to_owned).ok_or(format!("apt knows no {package} {begins}"))
         };
         with_update(newest, || self.update())
     }

@@ -12,7 +12,7 @@ use crate::{Error, cargo, exit_code, spawn_error};
 use matmul_lab::{say, terminal};
 
 /// The crates whose code depends on the instruction set chosen at run time.
-const ISA_CRATES: [&str; 3] = ["matmul-simd", "matmul-parallel", "matmul"];
+const ISA_CRATES: [&str; 3] = ["matmul-simd", "matmul-parallel", "matmul-kernels"];
 
 /// How one run of the plan ended.
 #[derive(Debug)]

@@ -74,8 +74,3 @@ impl<T, D: Dimension> Operand<T> for ArrayRef<T, D> {
         self.view().into_dyn()
     }
 }
-
-/// Compiles and runs the README's examples, of the facade too.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -93,6 +93,12 @@ mod tests {
     }
 }
 
+/// Compiles and runs the examples of the repository's README. They are here because this crate is not published: a package
+/// has no files above its folder.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// Compiles and runs every code block of the chapters.
 #[cfg(doctest)]
 mod chapters {

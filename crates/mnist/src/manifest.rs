@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 /// What a complete data set consists of: where the files are, how long they are, and their digests.
 ///
-/// The manifest of MNIST is `data/manifest.toml`, compiled in; see [`Manifest::builtin`].
+/// The manifest of MNIST is `manifest.toml` of this crate, compiled in; see [`Manifest::builtin`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -79,12 +79,12 @@ impl Manifest {
     /// The manifest of MNIST.
     ///
     /// # Errors
-    /// [`Error::Manifest`] when `data/manifest.toml` was broken at build time.
+    /// [`Error::Manifest`] when `manifest.toml` was broken at build time.
     pub fn builtin() -> Result<Self, Error> {
-        Self::parse(include_str!("../../../data/manifest.toml"))
+        Self::parse(include_str!("../manifest.toml"))
     }
 
-    /// Reads a manifest in the form of `data/manifest.toml`.
+    /// Reads a manifest in the form of `manifest.toml`.
     ///
     /// # Errors
     /// [`Error::Manifest`] with line and column of what is wrong.

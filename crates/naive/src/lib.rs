@@ -17,7 +17,12 @@
 //! }
 //! # Ok::<(), matmul_core::Error>(())
 //! ```
+#![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::vec;
 
 use matmul_core::{Kernel, Problem, Real};
 

@@ -14,6 +14,7 @@
 //! assert!(c.iter().all(|&x| x == 400.0));
 //! # Ok::<(), matmul_parallel::Error>(())
 //! ```
+//!
 //! # Where there are no threads
 //!
 //! Where rayon's pool cannot be started (a limit on threads or memory), and in a child of `fork`, which has none of its

@@ -36,6 +36,19 @@ impl FromStr for Isa {
 }
 
 impl Isa {
+    /// What this build lacks of it, whatever the CPU: AVX-512 is compiled by Rust 1.89 or later.
+    pub const fn needs_build(self) -> Option<&'static str> {
+        match self {
+            #[cfg(all(target_arch = "x86_64", not(has_avx512)))]
+            Isa::Avx512 => Some(concat!(
+                "a build with Rust 1.89 or later, which has AVX-512 (this one is with ",
+                env!("MATMUL_SIMD_RUSTC"),
+                ")"
+            )),
+            _ => None,
+        }
+    }
+
     /// Whether this CPU and build have it.
     pub fn is_available(self) -> bool {
         self.engines().is_some()
@@ -103,6 +116,17 @@ mod tests {
         let last = *Isa::ALL.last().unwrap();
         assert_eq!(choose(None, None, |_| true), Ok(last));
         assert_eq!(choose(some("portable"), None, |_| true), Ok(Isa::Portable));
+    }
+
+    #[test]
+    fn what_is_not_compiled_in_says_so() {
+        // AVX-512 alone, of an older compiler alone; what is missing never has engines.
+        for &isa in Isa::ALL {
+            let lacks = cfg!(all(target_arch = "x86_64", not(has_avx512))) && isa == Isa::Avx512;
+            assert_eq!(isa.needs_build().is_some(), lacks, "{isa}");
+            assert!(!lacks || !isa.is_available());
+            assert_eq!(isa.needs().contains(env!("MATMUL_SIMD_RUSTC")), lacks, "{}", isa.needs());
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@ mod table;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", has_avx512))]
+#[allow(clippy::incompatible_msrv, reason = "left out where the compiler is older: build.rs")]
 mod avx512;
 mod isa;
 #[cfg(target_arch = "aarch64")]
@@ -48,7 +49,7 @@ isa_table! {
     #[cfg(target_arch = "x86_64")]
     Avx2 = "avx2", "an x86-64 CPU with AVX2 and FMA",
         facts::<T>("avx2", 32, 32, (12, 6, 0), Strips::OF_16, Limits::AVX2), crate::avx2::engines();
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", has_avx512))]
     Avx512 = "avx512", "an x86-64 CPU with AVX-512F, AVX-512VL, AVX2 and FMA",
         facts::<T>("avx512", 64, 32, (16, 12, 8), Strips::OF_32, Limits::AVX512), crate::avx512::engines();
     #[cfg(target_arch = "aarch64")]

@@ -26,8 +26,11 @@ macro_rules! isa_table {
                 match self { $(Isa::$isa => concat!("simd-", $name),)* }
             }
 
-            /// What a machine must have.
+            /// What a machine must have; or the compiler, if this build has none of it.
             pub const fn needs(self) -> &'static str {
+                if let Some(build) = self.needs_build() {
+                    return build;
+                }
                 match self { $(Isa::$isa => $needs,)* }
             }
 
