@@ -9,7 +9,7 @@ use matmul_report::{Machine, machine_doubts};
 use matmul_simd::Isa;
 
 use crate::folders::{root, target};
-use crate::{Error, blas};
+use crate::{Error, blas, openblas};
 
 /// How it is printed.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// As JSON: a list of objects with topic, found, doubt and mend
     #[arg(long)]
     json: bool,
+    /// Instead, load this OpenBLAS and print its core, for another process of this program
+    #[arg(long = openblas::CORE_OF, hide = true, value_name = "PATH")]
+    core_of: Option<PathBuf>,
 }
 
 /// One thing that was looked at.
@@ -32,6 +35,10 @@ struct Finding {
 
 /// Prints the findings. 0, whatever they are.
 pub(crate) fn run(options: &Options) -> Result<u8, Error> {
+    if let Some(path) = &options.core_of {
+        terminal::out(format_args!("{}\n", openblas::core_of(path)?));
+        return Ok(0);
+    }
     let machine = matmul_lab::machine();
     let mut findings = facts(&machine);
     findings.extend(machine_doubts(&machine).into_iter().map(|doubt| Finding {
@@ -40,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, Error> {
         doubt: Some(doubt.found),
         mend: doubt.mend,
     }));
-    findings.extend([openblas(), data()]);
+    findings.extend([linked_blas(), data()]);
     findings.extend(TOOLS.iter().map(Tool::look));
     findings.extend(EMULATORS.map(emulator));
     let text = if options.json {
@@ -93,10 +100,13 @@ fn facts(m: &Machine) -> Vec<Finding> {
     ]
 }
 
-fn openblas() -> Finding {
-    let program = env::var_os("PKG_CONFIG").unwrap_or_else(|| "pkg-config".into());
-    match output(Command::new(program).args(["--modversion", "openblas"])) {
-        Some(version) => fact("BLAS", format!("OpenBLAS {version}, by pkg-config")),
+fn linked_blas() -> Finding {
+    let core = || match openblas::core() {
+        Ok(core) => format!("its core here is {core}"),
+        Err(why) => format!("its core is not told: {why}"),
+    };
+    match openblas::version() {
+        Some(version) => fact("BLAS", format!("OpenBLAS {version}, by pkg-config; {}", core())),
         None => Finding {
             doubt: Some("pkg-config finds no OpenBLAS: its row is missing from every table".into()),
             mend: Some(blas::INSTALL.into()),

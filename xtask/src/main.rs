@@ -16,6 +16,7 @@ mod cross;
 mod doctor;
 mod folders;
 mod instructions;
+mod openblas;
 mod packages;
 mod plan;
 mod published;
@@ -165,6 +166,8 @@ enum Error {
     NoSuchKernel { kernel: String, known: String },
     #[error("expected a count from valgrind, found {found:?}")]
     Instructions { found: String },
+    #[error(transparent)]
+    Core(#[from] openblas::CoreError),
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]

@@ -30,6 +30,57 @@ fn every_doubt_has_its_line_and_its_command() {
     assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
 }
 
+/// A pkg-config that finds an OpenBLAS in `folder`.
+#[cfg(unix)]
+fn pkg_config(folder: &std::path::Path) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let (path, folder) = (folder.join("pkg-config"), folder.display());
+    let script =
+        format!("#!/bin/sh\ncase $1 in --modversion) echo 9.9;; --variable=libdir) echo {folder};; esac\n");
+    std::fs::write(&path, script).expect("a script");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn a_core_that_is_not_told_says_why() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("doctor");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let library =
+        folder.join(format!("{}openblas{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX));
+    let program = pkg_config(&folder);
+    let blas = || {
+        let text = doctor(&[], &[("PKG_CONFIG", program.to_str().expect("UTF-8"))]);
+        text.lines().find(|line| line.contains(" BLAS ")).expect("a line").to_owned()
+    };
+    let begins = "  BLAS          OpenBLAS 9.9, by pkg-config; its core is not told: ";
+    let _ = std::fs::remove_file(&library);
+    assert_eq!(
+        blas(),
+        format!(
+            "{begins}no shared {} in {}",
+            library.file_name().and_then(|name| name.to_str()).expect("a name"),
+            folder.display()
+        )
+    );
+    std::fs::write(&library, "no library").expect("a file");
+    let line = blas();
+    assert!(line.starts_with(begins) && line.contains(library.to_str().expect("UTF-8")), "{line}");
+}
+
+/// The real one, where there is one that pkg-config finds.
+#[test]
+fn a_found_openblas_names_its_core() {
+    let text = doctor(&[], &[]);
+    let line = text.lines().find(|line| line.contains(" BLAS ")).expect("a line");
+    if line.contains("pkg-config finds no OpenBLAS") {
+        println!("SKIPPED: the core of OpenBLAS, because pkg-config finds none");
+        return;
+    }
+    assert!(line.contains("; its core here is ") && !line.ends_with("is "), "{line}");
+}
+
 #[test]
 fn json_says_the_same() {
     let json: Value = serde_json::from_str(&doctor(&["--json"], &[("MATMUL_MNIST", "x")])).expect("JSON");

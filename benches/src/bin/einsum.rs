@@ -4,9 +4,9 @@
 //! `RAYON_NUM_THREADS` and `OPENBLAS_NUM_THREADS` set the threads. Every result is compared with ours first.
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use matmul::kernel::Kernel;
@@ -213,22 +213,35 @@ fn run(case: &Case, numpy: Option<&mut NumPy>) -> Vec<(&'static str, f64)> {
     race(contestants)
 }
 
-fn main() {
+fn main() -> ExitCode {
+    match compare(&mut io::stdout()) {
+        // Whoever reads our output may close it early, as `head` does.
+        Err(lost) if lost.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: results could not be printed: {lost}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Times every case, and writes the table.
+fn compare(out: &mut impl Write) -> io::Result<()> {
     let mut numpy = match NumPy::start() {
         Ok((numpy, version)) => {
-            println!("NumPy {version}");
+            writeln!(out, "NumPy {version}")?;
             Some(numpy)
         }
         Err(reason) => {
-            println!("SKIPPED: NumPy because {reason}");
+            writeln!(out, "SKIPPED: NumPy because {reason}")?;
             None
         }
     };
-    println!("f32, best of {ROUNDS} interleaved rounds, {} threads", Kernel::<f32>::threads(&Gemm::new()));
+    let threads = Kernel::<f32>::threads(&Gemm::new());
+    writeln!(out, "f32, best of {ROUNDS} interleaved rounds, {threads} threads")?;
     let columns = ["kernel", "dot", "ndarray-einsum", "np.einsum", "np.matmul"];
-    println!("time of X / time of matmul-einsum, for X =\n");
-    println!("| contraction | operands | matmul-einsum | {} |", columns.join(" | "));
-    println!("|:--|:--|--:|{}", "--:|".repeat(columns.len()));
+    writeln!(out, "time of X / time of matmul-einsum, for X =\n")?;
+    writeln!(out, "| contraction | operands | matmul-einsum | {} |", columns.join(" | "))?;
+    writeln!(out, "|:--|:--|--:|{}", "--:|".repeat(columns.len()))?;
     for case in &CASES {
         let times = run(case, numpy.as_mut());
         let time = |name: &str| times.iter().find(|(found, _)| *found == name).map(|(_, time)| *time);
@@ -240,12 +253,14 @@ fn main() {
             .map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join("x"))
             .collect();
         let ratios: Vec<String> = columns.iter().map(ratio).collect();
-        println!(
+        writeln!(
+            out,
             "| `{}` | {} | {:.1} us | {} |",
             case.subscripts,
             shapes.join(", "),
             own * 1e6,
             ratios.join(" | ")
-        );
+        )?;
     }
+    Ok(())
 }

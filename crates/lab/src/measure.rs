@@ -4,6 +4,7 @@ pub(crate) mod bandwidth;
 pub(crate) mod cell;
 pub(crate) mod cold;
 pub(crate) mod conformance;
+pub(crate) mod counters;
 pub(crate) mod gauge;
 pub(crate) mod memory;
 pub(crate) mod operands;

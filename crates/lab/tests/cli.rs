@@ -92,6 +92,37 @@ fn threaded_kernels_are_called_from_outside_and_from_inside() {
     assert!(text(&out.stdout).contains("Every call began with cold caches"), "{}", text(&out.stdout));
 }
 
+/// Every row has counters, or the machine says once why none has; the timed samples are there either way.
+#[test]
+fn counters_are_told_or_not_by_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--shapes", "16,3x5x7", "--kernels", "simd,faer", "--dtype", "f32", "--skip-conform"];
+    let out = common::output(common::bench(dir.path(), &args).arg("--counters"));
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&dir.path().join("report.json"));
+    assert_eq!(validate::faults(&report), [""; 0]);
+    let rows: Vec<&Value> =
+        report["cells"].as_array().unwrap().iter().flat_map(|c| c["rows"].as_array().unwrap()).collect();
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["summary"]["samples"].as_u64() >= Some(1)));
+    let markdown = fs::read_to_string(dir.path().join("report.md")).unwrap();
+    let found = &report["machine"]["counters"];
+    if found["state"] == "told" {
+        for row in rows {
+            let counters = &row["counters"];
+            // A call takes a cycle at least, and short ones are counted for 2 ms.
+            assert!(counters["cycles"].as_u64() > counters["calls"].as_u64(), "{row}");
+            assert!(counters["calls"].as_u64() > Some(100), "{row}");
+        }
+        assert!(markdown.contains("| cycles/FMA |"), "{markdown}");
+    } else {
+        let line = format!("not told: {}", found["what"].as_str().unwrap());
+        assert!(rows.iter().all(|row| row["counters"].is_null()), "{report}");
+        assert_eq!(markdown.matches(&line).count(), 1, "{markdown}");
+        assert_eq!(text(&out.stderr).matches(&line).count(), 1, "{}", text(&out.stderr));
+        assert!(!markdown.contains("cycles/FMA"), "{markdown}");
+    }
+}
+
 /// What MATMUL_TRACE wrote is measured in the types that it names, and weighted.
 #[test]
 fn a_trace_and_a_list_are_files_of_shapes() {
@@ -359,6 +390,12 @@ fn a_worker_multiplies_what_lies_in_the_folder() {
     assert!(
         ask(serde_json::json!({ "Time": { "calls": 3, "warm_up": true } }))["Timed"]["seconds"].as_f64()
             > Some(0.0)
+    );
+    // Counted there, on all of its threads, or it says why not.
+    let counted = &ask(serde_json::json!({ "Count": { "calls": 3, "warm_up": true } }))["Counted"];
+    assert!(
+        counted["Ok"]["calls"] == 3 || counted["Err"].as_str().is_some_and(|why| !why.is_empty()),
+        "{counted}"
     );
     drop(to);
     assert!(child.wait().unwrap().success());

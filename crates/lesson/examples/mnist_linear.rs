@@ -5,6 +5,7 @@
 //! cargo run --release --example mnist_linear
 //! ```
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ struct Cli {
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output may close it early, as `head` does.
+        Err(error) if is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -38,16 +41,21 @@ fn main() -> ExitCode {
     }
 }
 
+fn is_closed(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     let kernel = kernel::<f32>(&cli.kernel)?;
     let mnist = prepare(&cli.data)?;
     mnist.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    println!("data:    {}", mnist.describe());
+    let mut out = io::stdout();
+    writeln!(out, "data:    {}", mnist.describe())?;
 
     let weights = normal(PIXELS, DIGITS, cli.seed).into_iter().collect();
     let weights = Matrix::from_vec(weights, PIXELS, DIGITS)?;
     let model = Linear { weights, bias: vec![0.0; DIGITS] };
-    println!("weights: {PIXELS}x{DIGITS}, standard normal, seed {}; bias: {DIGITS} zeros", cli.seed);
+    writeln!(out, "weights: {PIXELS}x{DIGITS}, standard normal, seed {}; bias: {DIGITS} zeros", cli.seed)?;
 
     let x = MatRef::from_row_major(&mnist.x_valid, mnist.y_valid.len(), PIXELS)?;
     let mut y = Matrix::zeros(x.nrows(), DIGITS);
@@ -55,15 +63,16 @@ fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     model.forward(&*kernel, x, y.as_mut())?;
     let time = start.elapsed();
 
-    println!(
+    writeln!(
+        out,
         "output:  {}x{} in {:.2} ms by {}",
         y.nrows(),
         y.ncols(),
         time.as_secs_f64() * 1e3,
         kernel.name()
-    );
-    println!("first:   {:.2?}", &y.as_slice()[..DIGITS]);
+    )?;
+    writeln!(out, "first:   {:.2?}", &y.as_slice()[..DIGITS])?;
     let accuracy = 100.0 * accuracy(&argmax(&y), &mnist.y_valid);
-    println!("right:   {accuracy:.2} %, where guessing gives 10 %: it has learned nothing yet");
+    writeln!(out, "right:   {accuracy:.2} %, where guessing gives 10 %: it has learned nothing yet")?;
     Ok(())
 }

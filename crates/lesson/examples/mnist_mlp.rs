@@ -6,6 +6,7 @@
 //! ```
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -51,11 +52,17 @@ struct Cli {
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output may close it early, as `head` does.
+        Err(error) if is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_closed(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
@@ -64,21 +71,23 @@ fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     let mnist = prepare(&cli.data)?;
     let loading = start.elapsed();
     mnist.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    println!("data:   {}", mnist.describe());
-    println!(
+    let mut out = io::stdout();
+    writeln!(out, "data:   {}", mnist.describe())?;
+    writeln!(
+        out,
         "model:  {PIXELS}-{HIDDEN}-{DIGITS}, {} a batch, rate {}, seed {}",
         cli.batch, cli.rate, cli.seed
-    );
-    println!("kernel: {}\n", cli.kernel);
+    )?;
+    writeln!(out, "kernel: {}\n", cli.kernel)?;
 
     let start = Instant::now();
     let trained = train(cli, &kernel, &mnist)?;
     let spent = where_time_went(&kernel, loading, start.elapsed());
     let (x, labels) = rows(&mnist, Split::Test)?;
     let test = trained.model.score(&kernel, x, labels)?;
-    println!("\ntest: {:.2} % of {} images right", 100.0 * test.accuracy, labels.len());
-    println!("weights and biases: sha256 {}\n", digest(&trained.model));
-    print!("{spent}");
+    writeln!(out, "\ntest: {:.2} % of {} images right", 100.0 * test.accuracy, labels.len())?;
+    writeln!(out, "weights and biases: sha256 {}\n", digest(&trained.model))?;
+    write!(out, "{spent}")?;
 
     draw(&cli.out, &trained, &kernel, &mnist)
 }
@@ -121,8 +130,12 @@ fn train(cli: &Cli, kernel: &Timed<f32>, mnist: &Mnist) -> Result<Trained, Box<d
         let right = format!("{:.2} %", 100.0 * score.accuracy);
         bar.set_message(format!("{right} right"));
         bar.suspend(|| {
-            println!("epoch {epoch}: loss {mean:.4}, validation {right} right, loss {:.4}", score.loss)
-        });
+            writeln!(
+                io::stdout(),
+                "epoch {epoch}: loss {mean:.4}, validation {right} right, loss {:.4}",
+                score.loss
+            )
+        })?;
         trained.valid.push(score);
     }
     bar.finish_and_clear();
@@ -171,6 +184,6 @@ fn draw(out: &Path, trained: &Trained, kernel: &Timed<f32>, mnist: &Mnist) -> Re
     let title = format!("{PIXELS}-{HIDDEN}-{DIGITS} on {}", mnist.describe());
     plot::loss(&loss, &title, &trained.batches, &trained.valid)?;
     plot::digits(&digits, "Test digits and what the model reads, some rightly and some wrongly", &shown)?;
-    println!("\nplots: {}, {}", loss.display(), digits.display());
+    writeln!(io::stdout(), "\nplots: {}, {}", loss.display(), digits.display())?;
     Ok(())
 }

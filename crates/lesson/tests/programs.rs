@@ -2,11 +2,10 @@
 
 use std::env;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// Runs an example of this profile in a folder of its own: success, standard output and standard error. `None` if
-/// cargo was told to build tests alone.
-fn run(name: &str, dir: &Path, args: &[&str]) -> Option<(bool, String, String)> {
+/// An example of this profile, in a folder of its own. `None` if cargo was told to build tests alone.
+fn program(name: &str, dir: &Path, args: &[&str]) -> Option<Command> {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let program = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
@@ -14,8 +13,14 @@ fn run(name: &str, dir: &Path, args: &[&str]) -> Option<(bool, String, String)> 
         eprintln!("SKIPPED: {} is not built; `cargo test -p matmul-lesson` builds it", program.display());
         return None;
     }
-    let output =
-        Command::new(program).args(args).current_dir(dir).env_remove("MATMUL_MNIST").output().unwrap();
+    let mut command = Command::new(program);
+    command.args(args).current_dir(dir).env_remove("MATMUL_MNIST");
+    Some(command)
+}
+
+/// Runs one: success, standard output and standard error.
+fn run(name: &str, dir: &Path, args: &[&str]) -> Option<(bool, String, String)> {
+    let output = program(name, dir, args)?.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Some((output.status.success(), text(output.stdout), text(output.stderr)))
 }
@@ -24,6 +29,20 @@ fn run(name: &str, dir: &Path, args: &[&str]) -> Option<(bool, String, String)> 
 fn after<'a>(text: &'a str, word: &str) -> &'a str {
     let at = text.find(word).unwrap_or_else(|| panic!("no {word:?} in {text}"));
     text[at + word.len()..].lines().next().unwrap()
+}
+
+/// Whoever has read enough closes the pipe, which is no error and no panic.
+#[test]
+fn a_reader_may_go() {
+    for name in ["mnist_linear", "mnist_mlp"] {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(mut command) = program(name, dir.path(), &["--offline"]) else { return };
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let out = child.wait_with_output().unwrap();
+        let err = String::from_utf8(out.stderr).unwrap();
+        assert!(out.status.success() && !err.contains("panicked"), "{name}: {err}");
+    }
 }
 
 #[test]

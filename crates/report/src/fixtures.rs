@@ -24,6 +24,7 @@ fn row(kernel: &str, owner: Owner, seconds: &[f64]) -> Row {
         check: Some(Check { passed: true, error_ratio: 0.0625 }),
         calls: 1,
         samples: seconds.iter().enumerate().map(sample).collect(),
+        counters: None,
         summary: None,
     }
 }

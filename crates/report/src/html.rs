@@ -10,7 +10,7 @@ mod style;
 mod svg;
 mod text;
 
-use crate::render::{first_screen_parts, limits_table, machine_lines, traced_table};
+use crate::render::{counters_table, first_screen_parts, limits_table, machine_lines, traced_table};
 use crate::schema::{Cell, Report, Setting};
 use heat::{Heat, Of};
 use text::{escape, table};
@@ -59,6 +59,7 @@ fn section(report: &Report, setting: &Setting) -> String {
     let mut html: String = drawn.into_iter().flatten().map(charts::Drawn::figure).collect();
     html += &heat.iter().flatten().map(Heat::table).collect::<String>();
     html += &charts::accuracy(&cells, &title);
+    html += &table(&counters_table(&cells), &format!("What the hardware counted, {title}"));
     format!("<section>\n<h2>{title}</h2>\n{html}</section>\n")
 }
 
@@ -135,6 +136,37 @@ mod tests {
         }
         // Alone: nothing is fetched.
         assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+    }
+
+    /// The two answers to `--counters`: figures of each row, or why there are none, once.
+    #[test]
+    fn counters_are_a_table_or_a_reason() {
+        let mut report = fixed();
+        report.machine.counters = Some(crate::Counting::NotTold("the system sees no <PMU>".into()));
+        for (text, words) in [
+            (html(&report), "<li>Counters: not told: the system sees no &lt;PMU&gt;</li>"),
+            (crate::render::markdown(&report), "- Counters: not told: the system sees no <PMU>\n"),
+        ] {
+            assert_eq!(text.matches(words).count(), 1, "{text}");
+            assert!(!text.contains("cycles/FMA"), "{text}");
+        }
+        report.machine.counters = Some(crate::Counting::Told(vec!["cycles".into(), "instructions".into()]));
+        let (cycles, instructions) = (Some(31_250), Some(93_750));
+        report.cells[0].rows[2].counters =
+            Some(crate::Counters { calls: 2, cycles, instructions, ..crate::Counters::default() });
+        let page = html(&report);
+        for part in [
+            "<caption>What the hardware counted, f32, 1 thread</caption>",
+            "<tr><th scope=\"row\">50x50x50</th><td>simd</td><td>3.00</td><td>0.125</td><td>-</td><td>-</td></tr>",
+            "<li>Counters: cycles, instructions. In user space, of all threads",
+        ] {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        let text = crate::render::markdown(&report);
+        assert!(
+            text.contains("| error | IPC | cycles/FMA |") && text.contains("| 3.00 | 0.125 | - | - |"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod asked;
 mod class;
 pub mod compare;
+mod counters;
 mod dtype;
 mod figures;
 mod files;
@@ -34,6 +35,7 @@ pub mod stats;
 
 pub use asked::{Asked, LineError, LineFault, from_list, from_trace};
 pub use class::Class;
+pub use counters::{Counters, Counting};
 pub use dtype::{Dtype, UnknownDtype};
 pub use files::files;
 pub use groups::ShapeError;

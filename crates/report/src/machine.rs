@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::counters::Counting;
+
 /// Facts about the machine and the build that explain a measurement. What the system does not tell is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
@@ -35,6 +37,9 @@ pub struct Machine {
     pub rustflags: String,
     /// Variables that change what is measured, as NAME=value.
     pub environment: Vec<String>,
+    /// Whether the hardware's events could be counted; absent if the run did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counting>,
 }
 
 /// A data or unified cache of the first CPU.

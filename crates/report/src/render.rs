@@ -20,4 +20,5 @@ pub use markdown::{machine_lines, markdown};
 pub use screen::{cell_line, first_screen};
 pub(crate) use screen::{parts as first_screen_parts, traced as traced_table};
 pub use table::Table;
+pub(crate) use tables::counters_table;
 pub use tables::{failures_table, limits_table};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::asked::Asked;
+use crate::counters::Counters;
 use crate::dtype::Dtype;
 use crate::machine::Machine;
 use crate::owner::Owner;
@@ -123,6 +124,9 @@ pub struct Row {
     /// The timed batches, in the order in which they were taken.
     #[serde(with = "crate::samples")]
     pub samples: Vec<Sample>,
+    /// What the hardware counted, where a run asked and the machine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
     /// Filled in by [`Report::finish`].
     pub summary: Option<Summary>,
 }

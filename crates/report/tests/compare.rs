@@ -78,6 +78,7 @@ fn add(run: &mut Report, line: &str) {
         check: None,
         calls: 1,
         samples: samples.split(' ').enumerate().map(sample).collect(),
+        counters: None,
         summary: None,
     };
     match run.cells.last_mut().filter(|cell| cell.shape == shape && cell.threads == threads) {

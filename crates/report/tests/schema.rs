@@ -4,7 +4,7 @@ mod validate;
 
 use std::path::Path;
 
-use matmul_report::Report;
+use matmul_report::{Counters, Counting, Report};
 use serde_json::{Value, json};
 use validate::faults;
 
@@ -24,10 +24,20 @@ fn a_committed_report_is_as_the_schema_says() {
         for row in &mut cell.rows {
             let sample = json!({ "round": 0, "seconds": 1e-6, "canary": [1.0, 2.0], "switched": 3 });
             row.samples = vec![serde_json::from_value(sample).unwrap(); 6];
+            row.counters = Some(Counters { calls: 3, cycles: Some(1), ..Counters::default() });
         }
     }
     report.finish();
-    assert_eq!(faults(&serde_json::to_value(&report).unwrap()), [""; 0]);
+    for counting in [Counting::Told(vec!["cycles".into()]), Counting::NotTold("no PMU".into())] {
+        report.machine.counters = Some(counting);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(faults(&json), [""; 0]);
+        let read = Report::from_json(&json.to_string()).unwrap();
+        assert_eq!(
+            (read.machine, read.cells[0].rows[0].counters),
+            (report.machine.clone(), report.cells[0].rows[0].counters)
+        );
+    }
 }
 
 #[test]
@@ -45,6 +55,14 @@ fn what_is_not_so_is_found() {
         (with(|r| r["machine"]["colour"] = 1.into()), "report.machine: has colour"),
         (with(|r| drop(r.as_object_mut().unwrap().remove("data"))), "report: lacks \"data\""),
         (with(|r| r["cells"][0]["rows"][0]["outcome"] = json!({"state": "failed"})), "rows[0].outcome"),
+        (
+            with(|r| r["machine"]["counters"] = json!({"state": "told", "what": "cycles"})),
+            "report.machine.counters",
+        ),
+        (
+            with(|r| r["cells"][0]["rows"][0]["counters"] = json!({"calls": 1})),
+            "rows[0].counters: lacks \"cycles\"",
+        ),
         (
             with(|r| {
                 r["cells"][0]["rows"][0]["samples"] = json!([{"round": 0, "seconds": 1, "canary": [1, 2, 3]}])

@@ -6,6 +6,7 @@
 //! ```
 
 use std::hint::black_box;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -20,10 +21,14 @@ const ROUND: f64 = 2e-4;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match measured(&args) {
-        Ok((peak, bandwidth)) => {
-            println!("{peak} {bandwidth}");
-            ExitCode::SUCCESS
-        }
+        // Without a reader there is nobody to tell.
+        Ok((peak, bandwidth)) => match writeln!(io::stdout(), "{peak} {bandwidth}") {
+            Err(lost) if lost.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("error: results could not be printed: {lost}");
+                ExitCode::from(2)
+            }
+            _ => ExitCode::SUCCESS,
+        },
         Err(wrong) => {
             eprintln!("error: {wrong}");
             ExitCode::from(2)

@@ -12,7 +12,7 @@ use crate::child::parent::die_with_parent;
 use crate::child::worker::{Answer, Options, Request};
 use crate::error::Error;
 use crate::machine::{affinity, pin};
-use crate::measure::sampling::{Sampling, time_calls};
+use crate::measure::sampling::{Sampling, count_calls, time_calls};
 
 /// Answers until the parent closes the pipe.
 pub(crate) fn serve(options: &Options) -> Result<(), Error> {
@@ -61,6 +61,9 @@ fn serve_cell<T: Real>(
                 timed.and_then(|timed| written.map(|()| Answer::Timed(timed)))
             }
             Some(Request::Time(sampling)) => time_calls(&mut operands, &*kernel, sampling).map(Answer::Timed),
+            Some(Request::Count(sampling)) => {
+                count_calls(&mut operands, &*kernel, sampling).map(Answer::Counted)
+            }
             other => return Ok(other),
         };
         send(&answer.unwrap_or_else(|err| Answer::Failed(err.to_string())))?;

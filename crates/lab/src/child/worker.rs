@@ -20,6 +20,7 @@ use crate::child::exchange;
 use crate::child::parent::own_group;
 use crate::error::Error;
 use crate::interrupt;
+use crate::measure::counters::Counted;
 use crate::measure::operands::Operands;
 use crate::measure::sampling::{Sampling, Timed};
 
@@ -37,6 +38,8 @@ pub(crate) enum Request {
     Verify,
     /// Seconds per call.
     Time(Sampling),
+    /// What the hardware counts in calls.
+    Count(Sampling),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +47,7 @@ pub(crate) enum Answer {
     /// The first, when the libraries are loaded; then of each cell.
     Ready,
     Timed(Timed),
+    Counted(Counted),
     Failed(String),
 }
 
@@ -121,6 +125,14 @@ impl Worker {
         match self.ask(&Request::Time(sampling), sampling.calls + 1)? {
             Answer::Timed(timed) => Ok(timed),
             answer => Err(self.error(format!("answered {answer:?} to a measurement"))),
+        }
+    }
+
+    /// What the hardware counts in calls, on all threads of the child.
+    pub(crate) fn count(&mut self, sampling: Sampling) -> Result<Counted, Error> {
+        match self.ask(&Request::Count(sampling), sampling.calls + 1)? {
+            Answer::Counted(counted) => Ok(counted),
+            answer => Err(self.error(format!("answered {answer:?} to a count"))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use matmul_mnist::Mnist;
 use matmul_report::compare::Comparison;
-use matmul_report::{Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, files, render};
+use matmul_report::{Counting, Dtype, Machine, Owner, Report, SCHEMA, Shape, Source, files, render};
 
 use crate::catalogue::names;
 use crate::catalogue::registry::{self, Chosen, Entry, Libraries};
@@ -17,6 +17,7 @@ use crate::machine::detect::detect;
 use crate::machine::steal::StealClock;
 use crate::machine::{affinity, pool};
 use crate::measure::cell::Effort;
+use crate::measure::counters;
 use crate::measure::memory;
 use crate::measure::survey::{Request, Survey};
 use crate::options::{Baseline, Bench, claim, redraw};
@@ -85,13 +86,17 @@ fn request(
 ) -> Result<Request, Error> {
     let (shapes, too_large) = that_fit(options, options.shapes()?)?;
     let mnist = images(options, &shapes)?;
-    let mut report = empty_report(options, detect(), mnist.as_ref());
+    let machine = Machine { counters: options.counters.then(counters::probe), ..detect() };
+    let mut report = empty_report(options, machine, mnist.as_ref());
     let (trace, untraced) = options.trace()?;
     report.trace = trace;
     report.notes.extend(too_large.into_iter().chain(untraced));
     report.notes.extend(one_cpu(options, &report.machine));
     report.notes.extend(several_pools(threads));
     report.notes.iter().for_each(|note| tell!("note: {note}"));
+    if let Some(Counting::NotTold(why)) = &report.machine.counters {
+        tell!("counters: not told: {why}");
+    }
     let journal = JournalFile::open(&options.out, &mut report, &asked(options, threads), options.resume)?;
     interrupt::listen().map_err(Error::io("signals"))?;
     Ok(Request {
@@ -178,11 +183,12 @@ fn asked(options: &Bench, threads: &[usize]) -> String {
         |items: &[&dyn ToString]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",");
     let quick = if options.quick { ", quick" } else { "" };
     let cold = if options.cold { ", cold" } else { "" };
+    let counters = if options.counters { ", counters" } else { "" };
     let files = [&options.shapes_file, &options.trace].into_iter().flatten();
     let files: String = files.map(|path| format!(", of {}", path.display())).collect();
     let filter = options.filter.as_ref().map_or_else(String::new, |regex| format!(", filter {regex}"));
     format!(
-        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{files}{filter}{quick}{cold}",
+        "{}, {}, {} on {} threads, libraries {:?}, {} s a cell{files}{filter}{quick}{cold}{counters}",
         list("kernels", &options.kernels),
         list("shapes", &options.shapes),
         words(&options.dtype.iter().map(|dtype| dtype as &dyn ToString).collect::<Vec<_>>()),

@@ -47,6 +47,7 @@ pub(crate) fn detect() -> Machine {
             .iter()
             .filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)))
             .collect(),
+        counters: None,
     }
 }
 

@@ -29,6 +29,9 @@ const PATIENCE: f64 = 2.0;
 /// and not kernels.
 const MIN_BUDGET: f64 = 1.0;
 
+/// Seconds of the calls that are counted, if they are so short: what switches the counters on and off is counted too.
+const COUNTED: f64 = 2e-3;
+
 /// How long to go on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
@@ -42,6 +45,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) gauge: &'a Gauge<'a>,
     /// What empties the caches before a call, if that is asked for.
     pub(crate) flush: Option<&'a Flush>,
+    /// Whether the hardware's counters are read, in calls behind the timed ones.
+    pub(crate) counts: bool,
 }
 
 impl Beside<'_> {
@@ -61,9 +66,16 @@ pub(crate) struct Candidate<'a, T> {
     pub(crate) expected: f64,
     /// Found when the cell begins.
     pub(crate) sampling: Sampling,
+    /// Why nothing was counted, where something should have been.
+    pub(crate) uncounted: Option<String>,
 }
 
 impl<T> Candidate<'_, T> {
+    /// What to say of counters that are missing.
+    pub(crate) fn uncounted(&mut self) -> Option<String> {
+        Some(format!("counters of {} are not told: {}", self.row.kernel, self.uncounted.take()?))
+    }
+
     /// Seconds of all samples.
     fn spent(&self) -> f64 {
         self.row.samples.iter().map(|s| s.seconds * self.row.calls as f64).sum()
@@ -115,9 +127,36 @@ pub(crate) fn measure<T: Real>(
             sampled.is_some()
         });
     }
+    if beside.counts {
+        count(stage, candidates, beside)?;
+    }
     read_again(gauge, &mut fma, fastest(candidates, stage.operands.shape.flops()));
     interrupt::check()?;
     Ok(fma)
+}
+
+/// A pass of its own with the counters on: in a sample they would cost time.
+fn count<T: Real>(
+    stage: &mut Stage<'_, T>,
+    candidates: &mut [Candidate<'_, T>],
+    beside: Beside<'_>,
+) -> Result<(), Error> {
+    for candidate in candidates {
+        interrupt::check()?;
+        let Some(runner) = &mut candidate.runner else { continue };
+        let mut sampling = candidate.sampling;
+        let seconds = candidate.row.samples.iter().map(|sample| sample.seconds).fold(COUNTED, f64::min);
+        if beside.flush.is_none() {
+            sampling.calls = sampling.calls.max((COUNTED / seconds).ceil() as u64);
+        }
+        beside.evict(stage);
+        match runner.count(stage, sampling) {
+            Ok(Ok(counters)) => candidate.row.counters = Some(counters),
+            Ok(Err(why)) => candidate.uncounted = Some(why),
+            Err(err) => fail(candidate, &err),
+        }
+    }
+    interrupt::check()
 }
 
 /// GFLOP/s of the fastest sample of a kernel that is right.

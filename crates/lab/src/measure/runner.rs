@@ -7,8 +7,9 @@ use matmul_report::{Called, Check};
 use crate::child::worker::Worker;
 use crate::error::Error;
 use crate::machine::pool::Pool;
+use crate::measure::counters::Counted;
 use crate::measure::operands::Operands;
-use crate::measure::sampling::{Sampling, Timed, time_calls};
+use crate::measure::sampling::{Sampling, Timed, count_calls, time_calls};
 use crate::measure::verify::Reference;
 
 /// A product with everything that calling kernels on it needs.
@@ -29,11 +30,25 @@ impl<T: Real> Stage<'_, T> {
     /// Seconds per call.
     fn time(&mut self, kernel: &dyn Kernel<T>, called: Called, sampling: Sampling) -> Result<Timed, Error> {
         let operands = &mut self.operands;
-        let calls = || time_calls(operands, kernel, sampling);
-        match called {
-            Called::Inside => self.pool.install(calls),
-            Called::Outside => self.pool.outside(calls),
-        }
+        call(self.pool, called, || time_calls(operands, kernel, sampling))
+    }
+
+    /// What the hardware counts in calls.
+    fn count(
+        &mut self,
+        kernel: &dyn Kernel<T>,
+        called: Called,
+        sampling: Sampling,
+    ) -> Result<Counted, Error> {
+        let operands = &mut self.operands;
+        call(self.pool, called, || count_calls(operands, kernel, sampling))
+    }
+}
+
+fn call<R: Send>(pool: &Pool, called: Called, calls: impl FnOnce() -> R + Send) -> R {
+    match called {
+        Called::Inside => pool.install(calls),
+        Called::Outside => pool.outside(calls),
     }
 }
 
@@ -62,6 +77,14 @@ impl<T: Real> Runner<'_, T> {
         match self {
             Runner::Here(kernel, called) => stage.time(*kernel, *called, sampling),
             Runner::Worker(worker) => worker.time(sampling),
+        }
+    }
+
+    /// What the hardware counts in calls.
+    pub(crate) fn count(&mut self, stage: &mut Stage<'_, T>, sampling: Sampling) -> Result<Counted, Error> {
+        match self {
+            Runner::Here(kernel, called) => stage.count(*kernel, *called, sampling),
+            Runner::Worker(worker) => worker.count(sampling),
         }
     }
 }

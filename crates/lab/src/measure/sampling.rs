@@ -8,6 +8,7 @@ use matmul::kernel::Kernel;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::measure::counters::{self, Counted};
 use crate::measure::operands::Operands;
 
 /// How a sample is taken.
@@ -53,6 +54,28 @@ pub(crate) fn time_calls<T: Real>(
     }
     let seconds = start.elapsed().as_secs_f64() / calls as f64;
     Ok(Timed { seconds, switched: switches().saturating_sub(before) })
+}
+
+/// Counts what the hardware does in calls on the calling thread, and on those that help it.
+pub(crate) fn count_calls<T: Real>(
+    operands: &mut Operands<T>,
+    kernel: &dyn Kernel<T>,
+    Sampling { calls, warm_up }: Sampling,
+) -> Result<Counted, Error> {
+    let mut call = operands.call()?;
+    if warm_up {
+        call.multiply(kernel)?;
+    }
+    let counted = counters::count(calls, || {
+        for _ in 0..calls {
+            black_box(&mut call).multiply(kernel)?;
+        }
+        Ok(())
+    });
+    match counted {
+        Ok((result, counters)) => result.map(|()| Ok(counters)),
+        Err(why) => Ok(Err(why)),
+    }
 }
 
 /// How often the system has taken the CPU from this thread for another, which no canary beside a sample shows: at equal

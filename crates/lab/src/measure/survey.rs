@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use matmul_mnist::Mnist;
 use matmul_report::{
-    Called, Cell, Checked, Conformance, Dtype, Entry as Line, Level, Outcome, Owner, Report, Row, Setting,
-    Shape, render,
+    Called, Cell, Checked, Conformance, Counting, Dtype, Entry as Line, Level, Outcome, Owner, Report, Row,
+    Setting, Shape, render,
 };
 use tempfile::TempDir;
 
@@ -252,9 +252,11 @@ impl Survey {
         candidates
             .extend(inside.into_iter().map(|e| self.candidate(shape, threads, e, Called::Inside, None)));
         let effort = Effort { budget: self.budget(weight(shape), began), ..self.effort };
-        let beside = Beside { gauge: &bench.gauge, flush: bench.flush.as_ref() };
+        let beside = Beside { gauge: &bench.gauge, flush: bench.flush.as_ref(), counts: self.counts() };
         let fma = cell::measure(&mut stage, &mut candidates, beside, effort, &mut self.random)?;
+        let uncounted: Vec<String> = candidates.iter_mut().filter_map(Candidate::uncounted).collect();
         let rows: Vec<Row> = candidates.into_iter().map(|c| c.row).collect();
+        uncounted.into_iter().for_each(|why| self.note(why));
         self.rates.learn::<T>(shape, &rows);
         let steal = StealClock::now().zip(steal).map(|(now, then)| now.since(then));
         let (shape, dtype) = (shape.clone(), dtype::<T>());
@@ -264,6 +266,18 @@ impl Survey {
         let table = || format!("{}\n{}", render::cell_title(cell), render::cell_table(cell).text());
         self.progress.print(&if self.verbose { table() } else { render::cell_line(cell) });
         Ok(())
+    }
+
+    /// Whether rows have counters.
+    fn counts(&self) -> bool {
+        matches!(self.report.machine.counters, Some(Counting::Told(_)))
+    }
+
+    /// Takes a note down, if it is not there yet.
+    fn note(&mut self, note: String) {
+        if !self.report.notes.contains(&note) {
+            self.add(Line::Note(note));
+        }
     }
 
     /// The operands of a cell and their reference.
@@ -307,6 +321,7 @@ impl Survey {
             check: None,
             calls: 0,
             samples: Vec::new(),
+            counters: None,
             summary: None,
         };
         let runner = match (entry.needs(), worker) {
@@ -325,6 +340,7 @@ impl Survey {
             runner,
             expected: self.rates.expected::<T>(entry.name(), shape),
             sampling: Sampling::cold(),
+            uncounted: None,
         }
     }
 

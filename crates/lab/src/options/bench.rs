@@ -68,6 +68,10 @@ pub struct Bench {
     /// Empty the caches before each call, which then is one of its own
     #[arg(long)]
     pub cold: bool,
+    /// Read the hardware's counters too: cycles, instructions and cache misses of each row, in calls behind the timed
+    /// ones. On Linux, where /proc/sys/kernel/perf_event_paranoid is at most 2 and the system sees a PMU
+    #[arg(long)]
+    pub counters: bool,
     /// Go on with a run that was ended, from the journal in its folder
     #[arg(long)]
     pub resume: bool,

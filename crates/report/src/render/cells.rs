@@ -16,6 +16,14 @@ error: worst error as a share of the bound gamma(k+3)|A||B|. Naive kernels run o
 On several threads kernels are called from outside of the pool, as a program's main thread does; (inside): from one of its
 threads, where nobody has to be woken.";
 
+/// What the columns of counters mean; with the machine's facts of a run that has them.
+pub(crate) const COUNTED: &str = "In user space, of all threads of the process that ran the kernel, waiting ones too, in calls \
+                                  beside the timed ones. IPC: instructions per cycle; cycles/FMA: cycles over mnk; misses: of a \
+                                  call";
+
+/// The heads of those columns.
+pub(crate) const COUNTERS: [&str; 4] = ["IPC", "cycles/FMA", "L1D misses", "cache misses"];
+
 /// What a cell's rates are shown in, and how many of it a GFLOP/s is.
 fn unit(cell: &Cell) -> (&'static str, f64) {
     if cell.shape.is_gemv() {
@@ -43,10 +51,14 @@ pub fn cell_title(cell: &Cell) -> String {
 
 /// One row for each kernel, fastest first, then those without figures.
 pub fn cell_table(cell: &Cell) -> Table {
-    let mut table = Table::new(&[
+    let counted = cell.rows.iter().any(|row| row.counters.is_some());
+    let mut head = vec![
         "kernel", "best", "quiet", "median", "q1..q3", "n quiet", "call", "over", "% limit", "x naive",
-        "x peer", "error", "",
-    ]);
+        "x peer", "error",
+    ];
+    head.extend(COUNTERS.iter().filter(|_| counted));
+    head.push("");
+    let mut table = Table::new(&head);
     let mut rows: Vec<&Row> = cell.rows.iter().collect();
     let rate = |row: &Row| (row.best().unwrap_or(-1.0), row.summary.is_some());
     rows.sort_by(|a, b| rate(b).0.total_cmp(&rate(a).0).then(rate(b).1.cmp(&rate(a).1)));
@@ -54,6 +66,9 @@ pub fn cell_table(cell: &Cell) -> Table {
         let mut line = vec![row.label()];
         line.extend(row.summary.map_or_else(|| vec![String::new(); 10], |s| figures(cell, &s)));
         line.push(row.check.map_or_else(String::new, |c| format!("{:.3}", c.error_ratio)));
+        if counted {
+            line.extend(counters(cell, row));
+        }
         line.push(remark(row));
         table.row(line);
     }
@@ -79,6 +94,18 @@ fn figures(cell: &Cell, s: &Summary) -> Vec<String> {
         share(s, cell.limit.as_ref()),
         times(s.times_naive),
         times(s.times_peer),
+    ]
+}
+
+/// What was counted, as [`COUNTERS`] heads it; empty where nothing was.
+pub(crate) fn counters(cell: &Cell, row: &Row) -> [String; 4] {
+    let Some(counters) = &row.counters else { return Default::default() };
+    let told = |x: Option<f64>| x.map_or_else(|| "-".into(), number);
+    [
+        told(counters.per_cycle()),
+        counters.cycles_per_fma(&cell.shape).map_or_else(|| "-".into(), |x| format!("{x:.3}")),
+        told(counters.of_a_call(counters.l1d_misses)),
+        told(counters.of_a_call(counters.cache_misses)),
     ]
 }
 
@@ -153,6 +180,27 @@ wrong
         let simd: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(simd[6..11], ["2.50", "us", "-", "-", "100.0x"], "{text}");
         assert!(cell_title(&report.cells[0]).ends_with("(FMA peak, which a kernel beat: no limit)"));
+    }
+
+    #[test]
+    fn counters_are_columns_of_cells_that_have_them() {
+        let mut cell = fixed().cells[0].clone();
+        assert!(!cell_table(&cell).text().contains("IPC"));
+        cell.rows[2].counters = Some(crate::Counters {
+            calls: 2,
+            cycles: Some(31_250),
+            instructions: Some(93_750),
+            l1d_misses: Some(25),
+            cache_misses: None,
+        });
+        let text = cell_table(&cell).text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with("cycles/FMA  L1D misses  cache misses"), "{text}");
+        let simd: Vec<&str> = lines[1].split_whitespace().collect();
+        assert_eq!(simd[simd.len() - 4..], ["3.00", "0.125", "12.5", "-"], "{text}");
+        // A row beside it that was not counted has nothing there, and its remark behind.
+        assert!(text.contains("skipped: would take 17 s"), "{text}");
+        assert_eq!(counters(&cell, &cell.rows[3]), [""; 4]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A report as Markdown, and the facts at its head.
 
-use super::cells::{LEGEND, cell_table, cell_title};
+use super::cells::{COUNTED, LEGEND, cell_table, cell_title};
 use super::screen::first_screen_markdown;
 use super::tables::{details_table, failures_table, limits_table, overview};
+use crate::counters::Counting;
 use crate::machine::Cache;
 use crate::schema::Report;
 
@@ -31,6 +32,11 @@ pub fn machine_lines(report: &Report) -> Vec<String> {
     }
     if !m.environment.is_empty() {
         lines.push(format!("Environment: {}", m.environment.join(" ")));
+    }
+    match &m.counters {
+        None => {}
+        Some(Counting::Told(events)) => lines.push(format!("Counters: {}. {COUNTED}", events.join(", "))),
+        Some(Counting::NotTold(why)) => lines.push(format!("Counters: not told: {why}")),
     }
     lines
 }

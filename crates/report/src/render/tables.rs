@@ -1,6 +1,6 @@
 //! The tables of a whole report.
 
-use super::cells::share;
+use super::cells::{COUNTERS, counters, share};
 use super::numbers::number;
 use super::table::Table;
 use crate::owner::Owner;
@@ -68,6 +68,19 @@ pub fn limits_table(report: &Report) -> Table {
             number(median),
             bandwidth.collect::<Vec<_>>().join(", "),
         ]);
+    }
+    table
+}
+
+/// What the hardware counted, a line for each row that has it.
+pub(crate) fn counters_table(cells: &[&Cell]) -> Table {
+    let mut table = Table::new(&[&["m x k x n", "kernel"][..], &COUNTERS].concat());
+    for cell in cells {
+        for row in cell.rows.iter().filter(|row| row.counters.is_some()) {
+            let mut line = vec![cell.shape.name.clone(), row.label()];
+            line.extend(counters(cell, row));
+            table.row(line);
+        }
     }
     table
 }

@@ -35,7 +35,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
                 faults.push(format!("{at}: {value} is none of {says}"));
             }
             "const" if says != value => faults.push(format!("{at}: {value} is not {says}")),
-            "minimum" if value.as_f64() < says.as_f64() => {
+            // What is no number has no size.
+            "minimum" if value.is_number() && value.as_f64() < says.as_f64() => {
                 faults.push(format!("{at}: {value} is below {says}"))
             }
             "enum" | "const" | "minimum" => {}
