@@ -60,7 +60,7 @@ fn check<T: Real>((m, n, k): (usize, usize, usize)) {
 #[test]
 fn epilogues_are_a_pass_over_the_product() {
     // One tile, one row, one column, strips, rows in lanes with and without an edge, several chunks, and products that
-    // threads share by rows and by columns.
+    // threads share by rows, by columns and by chunks of k.
     for shape in [
         (1, 1, 1),
         (3, 5, 7),
@@ -73,6 +73,7 @@ fn epilogues_are_a_pass_over_the_product() {
         (70, 65, 513),
         (300, 90, 60),
         (90, 300, 60),
+        (12, 20, 20_000),
     ] {
         check::<f32>(shape);
         check::<f64>(shape);
