@@ -62,14 +62,14 @@ fn many<T: Element>(
     }
     let count = batch.len();
     let Some(raw) = batch.first().map(|mut problem| Raw::new(&mut problem)) else { return };
-    let alone = query(engine, &raw, summation, &Serial);
+    let alone = ask(engine, &raw, summation, &Serial);
     let whole = Query { m: alone.m.saturating_mul(count), ..alone };
     let pieces = match pieces_for(&whole, engine.facts(), join) {
         1 => 1,
         most => join.threads().min(most),
     };
     if count < pieces {
-        let plan = plan(engine, &query(engine, &raw, summation, join));
+        let plan = plan(engine, &ask(engine, &raw, summation, join));
         each(&Context::new(engine, &plan, join), batch);
     } else {
         let plan = plan(engine, &alone);
@@ -99,12 +99,18 @@ fn packed<T: Element>(engine: &Engine<T>, problem: PackedProblem<'_, T>, join: &
         c_cs: c.cs(),
     };
     raw.make_canonical();
-    let plan = plan(engine, &Query { packed: true, ..query(engine, &raw, Summation::Contract, join) });
+    let plan = plan(engine, &Query { packed: true, ..ask(engine, &raw, Summation::Contract, join) });
     let epilogue = (!epilogue.is_identity()).then_some(epilogue);
     let context = Context { packed: Some(b.panels()), epilogue, ..Context::new(engine, &plan, join) };
     // SAFETY: A, B and C are borrowed until the end of this function, their shapes agree, and the plan is this
     // product's; the engine's panels have B's width, as its caller has checked.
     unsafe { carry_out(&context, &mut raw) };
+}
+
+/// [`query`] for what is asked less often, or is larger, than [`one`]: a copy of its code less.
+#[inline(never)]
+fn ask<T: Element>(engine: &Engine<T>, t: &Raw<T>, summation: Summation, join: &dyn Join) -> Query {
+    query(engine, t, summation, join)
 }
 
 /// What the plan is asked. Threads are only counted where there is work for two.

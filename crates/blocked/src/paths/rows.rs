@@ -61,7 +61,7 @@ fn apart(bytes: isize) -> bool {
 ///
 /// # Safety
 /// As for [`run`]; rows i .. i + height lie in A and C.
-#[inline(always)]
+#[inline(never)]
 unsafe fn group<T: Element>(
     engine: &Engine<T>,
     function: RowsFn<T>,
