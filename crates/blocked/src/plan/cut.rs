@@ -43,9 +43,8 @@ pub enum Halves {
     Columns(usize),
 }
 
-/// The most pieces of k: the caller folds the sums of all of them, at about this part of the time that one thread takes
-/// for all.
-const MOST_CHUNK_PIECES: usize = K_CHUNK / 16;
+/// The most pieces of k: the caller alone folds the sums of all of them.
+const MOST_CHUNK_PIECES: usize = 16;
 
 /// The most bytes of sums, whatever the limits say: what a caller may choose must not overflow.
 const MOST_SUMS: usize = isize::MAX as usize / 2;
