@@ -203,7 +203,7 @@ impl<E> Gemm<E> {
             return self.multiply_and_finish(alpha, a, b, beta, c);
         }
         // Engines by themselves: a `Way` takes longer to hand on than the smallest products to compute.
-        if let Some((engines, threads)) = self.engines::<T>().filter(|_| !self.is_traced()) {
+        if let Some((engines, threads)) = self.engines::<T>(false) {
             if let Some(problem) = Problem::new(alpha, a, b, beta, c)? {
                 Engines::gemm(Some(engines), problem, self.summation, &threads);
             }
@@ -245,28 +245,25 @@ impl<E> Gemm<E> {
         }
     }
 
-    /// The engines that were chosen, if they can compute products of `T` on the threads asked for.
+    /// The engines that were chosen, if they can compute products of `T` on the threads asked for; those whose products are
+    /// taken down, which only a [`Way`] does, only if `even_traced`.
     #[inline(always)]
-    fn engines<T: Element>(&self) -> Option<(&'static Engines, Threads)> {
+    fn engines<T: Element>(&self, even_traced: bool) -> Option<(&'static Engines, Threads)> {
         match self.choice() {
-            Ok(&Choice::Engines { engines, pooled, .. }) if engines.of::<T>().is_some() => {
+            Ok(&Choice::Engines { engines, pooled, traced, .. })
+                if (even_traced || !traced) && engines.of::<T>().is_some() =>
+            {
                 Some((engines, self.threads_of(pooled)?))
             }
             _ => None,
         }
     }
 
-    /// Whether products of what was chosen are taken down, which only a [`Way`] does.
-    #[inline(always)]
-    fn is_traced(&self) -> bool {
-        matches!(self.choice(), Ok(Choice::Engines { traced: true, .. }))
-    }
-
     /// What was chosen, if it can compute products of `T` here.
     #[cold]
     #[inline(never)]
     fn way<T: Element>(&self) -> Result<Way<T>, Error> {
-        if let Some((engines, threads)) = self.engines::<T>() {
+        if let Some((engines, threads)) = self.engines::<T>(true) {
             return Ok(Way::Engines(engines, threads));
         }
         self.other_way(self.choice().map_err(Error::clone)?)
