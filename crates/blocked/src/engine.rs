@@ -10,7 +10,7 @@ use crate::memory::pack::PackFn;
 use crate::memory::panels::{PackedB, PackedProblem};
 use crate::paths::update::Run;
 use crate::plan::{Caches, Facts, Limits, Plan, Query, sizes};
-use crate::raw::{Raw, Span};
+use crate::raw::{Raw, Span, all};
 use crate::work::{Join, Serial, Work};
 
 /// One tile and chunk of k.
@@ -347,18 +347,25 @@ fn unavailable(cpu_needs: Option<&'static str>, dtype: &str) -> Availability {
 /// The numeric contract, element by element.
 #[cold]
 fn by_definition<T: Element>(problem: &mut Problem<'_, T>) {
-    let (alpha, a, b, beta) = (problem.alpha(), problem.a(), problem.b(), problem.beta());
-    let (m, n, k) = (problem.m(), problem.n(), problem.k());
-    let mut c = problem.c();
-    for i in 0..m {
-        for j in 0..n {
-            for p in (0..k).step_by(K_CHUNK) {
-                let terms = p..k.min(p + K_CHUNK);
-                let sum = terms.fold(T::Out::ZERO, |sum, l| a.at(i, l).mul_add(b.at(l, j), sum));
-                let fold = if p == 0 { Fold::first(beta) } else { Fold::Add };
-                let new = fold.apply(alpha, sum, || c.at(i, j));
-                c.set(i, j, new);
-            }
+    for i in 0..problem.m() {
+        for j in 0..problem.n() {
+            define(problem, (i, j));
         }
+    }
+}
+
+/// One element by the numeric contract. A function of its own, or the compiler has the loops once for each β.
+#[cold]
+#[inline(never)]
+fn define<T: Element>(problem: &mut Problem<'_, T>, (i, j): (usize, usize)) {
+    let (a, b, k) = (problem.a(), problem.b(), problem.k());
+    let (alpha, beta) = (problem.alpha(), problem.beta());
+    let mut c = problem.c();
+    for p in all(k).cut(K_CHUNK) {
+        let terms = p.at..p.end();
+        let sum = terms.fold(T::Out::ZERO, |sum, l| a.at(i, l).mul_add(b.at(l, j), sum));
+        let fold = if p.at == 0 { Fold::first(beta) } else { Fold::Add };
+        let new = fold.apply(alpha, sum, || c.at(i, j));
+        c.set(i, j, new);
     }
 }
