@@ -107,6 +107,12 @@ impl Cut {
         (m, n)
     }
 
+    /// The product of a piece that is as large as any in rows and in columns, on its one thread.
+    pub(super) fn largest_piece(&self, query: &Query) -> Query {
+        let (m, n) = self.largest((query.m, query.n));
+        Query { m, n, threads: 1, ..*query }
+    }
+
     /// Where an m × n part of C is halved that `pieces` pieces are left for, the first half for `pieces / 2` of them;
     /// `None` if it is one piece, as in a cut of k.
     pub fn halve(&self, (m, n): (usize, usize), pieces: usize) -> Option<Halves> {

@@ -15,7 +15,6 @@ impl Plan {
         }
         // Another query is made only where it differs: copying one right after its numbers were written would wait for
         // their stores, as long as a small product's plan takes (docs/performance.md, "Squares below 64").
-        let (transposed, cut_out, without_edge);
         if !query.packed && query.m.min(query.n) <= few(query, facts) {
             // Few rows of C over a column-contiguous B are few columns of its transpose over a row-contiguous A.
             let turned = query.m < query.n;
@@ -26,26 +25,13 @@ impl Plan {
             }
         }
         let turned = !query.packed && turns_for_tiles(query);
-        let mut query = query;
-        if turned {
-            transposed = query.turned();
-            query = &transposed;
-        }
+        let query = if turned { &query.turned() } else { query };
         let cut = Cut::of_tiles(query, facts, copies_a(query, facts));
         // What is copied is decided for a piece: it is the piece that has to repay the copy.
-        let mut piece = query;
-        if let Some(cut) = cut {
-            let (m, n) = cut.largest((query.m, query.n));
-            cut_out = Query { m, n, threads: 1, ..*query };
-            piece = &cut_out;
-        }
+        let piece = if let Some(cut) = cut { &cut.largest_piece(query) } else { query };
         // The last columns of C are the same in every cut.
         let edge = edge(piece, query.n, facts);
-        let mut left = piece;
-        if edge > 0 {
-            without_edge = Query { n: body(piece.n, query.n, edge), ..*piece };
-            left = &without_edge;
-        }
+        let left = if edge > 0 { &Query { n: body(piece.n, query.n, edge), ..*piece } } else { piece };
         let mut tiles = tiles(left, facts, caches);
         if edge > 0 || query.n & (facts.lanes - 1) != 0 {
             // The last piece, or one that is too short for the edge, has a last vector that is not full.

@@ -123,8 +123,7 @@ impl Plan {
         }
         write!(f, ". Cut into up to {pieces} pieces, in units of {row_unit} rows")?;
         match (column_unit, order) {
-            (_, Order::Chunks) => Ok(()),
-            (0, _) => f.write_str("."),
+            (_, Order::Chunks) | (0, _) => f.write_str("."),
             (columns, Order::Columns { keep }) => {
                 write!(f, " and {columns} columns: by columns while a half keeps {keep} units, then by rows.")
             }
@@ -188,9 +187,8 @@ impl Plan {
         let turned = if self.turned { query.turned() } else { *query };
         reasons.push(self.why_the_path(query, &turned, facts));
         if let Path::Tiles(tiles) = &self.body {
-            let (m, n) = self.cut.map_or((turned.m, turned.n), |cut| cut.largest((turned.m, turned.n)));
-            let piece = Query { m, n, ..turned };
-            let body = Query { n: body(n, turned.n, self.edge), ..piece };
+            let piece = self.cut.map_or(turned, |cut| cut.largest_piece(&turned));
+            let body = Query { n: body(piece.n, turned.n, self.edge), ..piece };
             reasons.push(why_a(tiles, &body, facts));
             reasons.push(why_b(tiles, &body, facts, caches));
             reasons.push(self.why_the_edge(&Query { n: turned.n, ..piece }, facts));
